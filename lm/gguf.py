@@ -14,7 +14,6 @@ answers depend slightly on what shares a batch.
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
 import time
 from collections.abc import Mapping
@@ -26,6 +25,7 @@ import anyio.to_thread
 
 from lm.base import Reply, Request, Usage
 from lm.budget import Price
+from lm.grammar import to_grammar
 from lm.unpack import unpack
 from workbench.errors import MissingExtraError, ModelError
 
@@ -82,6 +82,8 @@ def embedded_path() -> Path:
 
 
 def _load(path: Path, slots: int, context_tokens: int) -> Any:
+    # Threads that wait must sleep: spinning, two processes on the same cores slow each other down fifty times.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     try:
         import xllamacpp
     except ImportError as exc:
@@ -93,6 +95,7 @@ def _load(path: Path, slots: int, context_tokens: int) -> Any:
     params.n_parallel = slots
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
     params.n_gpu_layers = 0
+    params.cache_ram_mib = 0  # prefixes live in the slots; copies of old ones in memory only grow
     params.verbosity = -1
     params.warmup = params.ui = params.fit_params = False
     try:
@@ -112,14 +115,8 @@ def _body(request: Request) -> dict[str, Any]:
     if request.stop:
         body["stop"] = list(request.stop)
     if request.schema is not None:
-        body["grammar"] = _grammar(request.schema)
+        body["grammar"] = to_grammar(request.schema)
     return body
-
-
-def _grammar(schema: Mapping[str, Any]) -> str:
-    """A grammar in llguidance's form: JSON of this schema, with `json.dumps`'s separators and no other white space."""
-    compact = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
-    return "%llguidance {}\nstart: %json " + json.dumps({**schema, "x-guidance": compact})
 
 
 def _reply(answer: Mapping[str, Any], model: str, latency_s: float) -> Reply:

@@ -9,6 +9,7 @@ come from the environment only, and no error repeats one.
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import re
@@ -22,6 +23,7 @@ import anyio
 
 from lm.base import Reply, Request, Usage
 from lm.budget import Price
+from lm.grammar import without_copies
 from workbench.errors import ModelError
 
 DEFAULT_BASES = {"ollama": "http://localhost:11434", "ollama_chat": "http://localhost:11434"}
@@ -39,6 +41,8 @@ NEXT_STEPS = {
     "server": "try again later",
     "request": "check the model's name and the request",
 }
+WRAP = "answer"
+"""The one key of an object around a value that is none."""
 CAUSE_OF_STATUS = {401: "auth", 402: "auth", 403: "auth", 408: "timeout", 429: "rate_limit"}
 RETRYABLE = frozenset({"connection", "rate_limit", "server", "timeout"})
 
@@ -88,7 +92,7 @@ class Hosted:
         except Exception as exc:  # noqa: BLE001 - the one place where LiteLLM's many errors become ours
             # Not chained: a provider's error may quote the key it refused.
             raise self._model_error(exc) from None
-        return self._reply(response, time.monotonic() - started_s)
+        return self._reply(request, response, time.monotonic() - started_s)
 
     async def aclose(self) -> None:
         """Close LiteLLM's connections, which all hosted engines of the process share; they reopen when needed."""
@@ -118,7 +122,7 @@ class Hosted:
             arguments["response_format"] = _response_format(request.schema)
         return arguments
 
-    def _reply(self, response: Any, latency_s: float) -> Reply:
+    def _reply(self, request: Request, response: Any, latency_s: float) -> Reply:
         choice = response.choices[0]
         counted = getattr(response, "usage", None)
         usage = Usage(getattr(counted, "prompt_tokens", None), getattr(counted, "completion_tokens", None))
@@ -126,7 +130,7 @@ class Hosted:
             cost_usd = response._hidden_params.get("response_cost") or self._price.cost_usd(usage)
             usage = Usage(usage.prompt_tokens, usage.completion_tokens, cost_usd)
         return Reply(
-            text=choice.message.content or "",
+            text=_unwrapped(request.schema, choice.message.content or ""),
             usage=usage,
             finish_reason=choice.finish_reason or "stop",
             latency_s=latency_s,
@@ -193,9 +197,31 @@ def _skip_price_search(price_list: dict[str, dict[str, Any]], spec: str) -> None
 
 
 def _response_format(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """OpenAI's form; strict where the schema is closed, because strict servers refuse an open one."""
-    strict = schema.get("additionalProperties") is False
-    return {"type": "json_schema", "json_schema": {"name": "answer", "schema": dict(schema), "strict": strict}}
+    """OpenAI's form; strict where the schema is closed, because strict servers refuse an open one.
+
+    Servers want an object at the root, so any other value is asked for inside one; `_unwrapped` takes it out again.
+    """
+    plain = without_copies(schema)
+    if not _is_object(schema):
+        plain = {"type": "object", "properties": {WRAP: plain}, "required": [WRAP], "additionalProperties": False}
+    strict = plain.get("additionalProperties") is False
+    return {"type": "json_schema", "json_schema": {"name": WRAP, "schema": plain, "strict": strict}}
+
+
+def _unwrapped(schema: Mapping[str, Any] | None, text: str) -> str:
+    """The bare value that was asked for; what the server wrote otherwise stays for the reader of the answer."""
+    if schema is None or _is_object(schema):
+        return text
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return text
+    wrapped = isinstance(value, dict) and value.keys() == {WRAP}
+    return json.dumps(value[WRAP], ensure_ascii=False) if wrapped else text
+
+
+def _is_object(schema: Mapping[str, Any]) -> bool:
+    return schema.get("type") == "object"
 
 
 def _cause(litellm: Any, exc: Exception) -> str:

@@ -43,9 +43,8 @@ class Document:
         """Refuse a span that does not spell its own text."""
         for span in self.spans:
             if not 0 <= span.start < span.end <= len(self.text):
-                raise DataError(
-                    f"document {self.id!r}: span {span.start}:{span.end} lies outside its text of {len(self.text)} characters"
-                )
+                where = f"lies outside its text of {len(self.text)} characters"
+                raise DataError(f"document {self.id!r}: span {span.start}:{span.end} {where}")
             if self.text[span.start : span.end] != span.text:
                 raise DataError(
                     f"document {self.id!r}: span {span.start}:{span.end} says {span.text!r}"

@@ -1,15 +1,16 @@
 """A loopback server that speaks the OpenAI chat protocol, for tests and benchmarks of the client side.
 
-It counts what arrives, answers after a scripted latency and injects scripted faults, so that a test can compare what a
-client believes it did with what the server saw. An answer depends on the messages only: the first 8 hexadecimal digits
-of their SHA-256, or `{"answer": ...}` around them when the request asks for JSON.
+It counts what arrives, answers after a scripted latency and injects scripted faults, so that a test can compare what
+a client believes it did with what the server saw. An answer depends on the messages only: the first 8 hexadecimal
+digits of their SHA-256, or `{"answer": ...}` around them when the request asks for JSON, or what an answer script makes
+of the request.
 
     with OpenAIServer(latency_s=0.05, fault=fault_share(0.2)) as server:
         ...                      # talk to server.base_url
         server.counts["served"]  # how many answers went out
 
 As a process of its own: `python openai_server.py --latency 0.2`; the first line it writes is its base URL, and
-`GET /stats` returns its counts.
+`GET /stats` returns its counts, `GET /arrivals` the time and the digest of every request.
 """
 
 from __future__ import annotations
@@ -18,8 +19,10 @@ import argparse
 import asyncio
 import hashlib
 import json
+import re
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -41,6 +44,12 @@ class Fault:
 FaultScript = Callable[[str, int], Fault | None]
 """Fault for a request digest and its attempt (0, 1, ...), or None to answer."""
 
+AnswerScript = Callable[[dict[str, Any]], str]
+"""What the model writes, given the body of a request."""
+
+PHRASE = re.compile(r"[A-Z][\w&'-]*(?: [A-Z][\w&'-]*)*")
+"""Words in capitals that stand together: what may be a name."""
+
 
 def request_digest(body: dict[str, Any]) -> str:
     """Hash the messages, so that a retry is seen as the same request."""
@@ -60,14 +69,32 @@ def fault_share(share: float, *, retry_after_s: float = 0.1) -> FaultScript:
     return script
 
 
+def pick_phrases(body: dict[str, Any]) -> str:
+    """Answer a JSON list of names from the last message; all messages decide which, and more turns find more."""
+    digest = request_digest(body)
+    bound = min(240, 64 + 16 * len(body["messages"]))
+    phrases = dict.fromkeys(PHRASE.findall(body["messages"][-1]["content"]))
+    return json.dumps([each for each in phrases if hashlib.sha256(f"{digest}:{each}".encode()).digest()[0] < bound])
+
+
 class OpenAIServer:
     """Serve chat completions on a loopback port from a thread of its own."""
 
-    def __init__(self, *, latency_s: float = 0.0, fault: FaultScript | None = None, models: bool = True) -> None:
-        """With `models=False` the server has no `GET /v1/models`."""
+    def __init__(
+        self,
+        *,
+        latency_s: float = 0.0,
+        fault: FaultScript | None = None,
+        models: bool = True,
+        answer: AnswerScript | None = None,
+    ) -> None:
+        """With `models=False` the server has no `GET /v1/models`; without `answer` it answers with the digest."""
         self.latency_s = latency_s
         self.fault = fault
         self.models = models
+        self.answer = answer
+        self.arrivals: list[tuple[float, str]] = []
+        """Monotonic time in seconds and digest of every request, in order."""
         self.counts: Counter[str] = Counter()
         self.bodies: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
@@ -131,6 +158,8 @@ class OpenAIServer:
     ) -> tuple[int, dict[str, str], dict[str, Any]]:
         if path.endswith("/stats"):
             return 200, {}, dict(self.counts)
+        if path.endswith("/arrivals"):
+            return 200, {}, {"arrivals": self.arrivals}
         if path.endswith("/models"):
             self.counts["models"] += 1
             return (200, {}, {"object": "list", "data": []}) if self.models else (404, {}, {})
@@ -148,6 +177,7 @@ class OpenAIServer:
         self.bodies.append(body)
         self.headers.append(headers)
         digest = request_digest(body)
+        self.arrivals.append((time.monotonic(), digest))
         attempt = self._attempts[digest]
         self._attempts[digest] += 1
         fault = self.fault(digest, attempt) if self.fault else None
@@ -158,7 +188,7 @@ class OpenAIServer:
             return fault.status, wait, {"error": {"message": fault.message, "type": "scripted"}}
         await asyncio.sleep(self.latency_s)
         self.counts["served"] += 1
-        return 200, {}, _completion(body, digest[:8])
+        return 200, {}, _completion(body, digest[:8], self.answer)
 
 
 async def _read_request(reader: asyncio.StreamReader) -> tuple[str, dict[str, str], bytes] | None:
@@ -178,8 +208,9 @@ def _render(status: int, headers: dict[str, str], payload: dict[str, Any]) -> by
     return f"HTTP/1.1 {status} scripted\r\n{head}\r\n".encode() + body
 
 
-def _completion(body: dict[str, Any], answer: str) -> dict[str, Any]:
+def _completion(body: dict[str, Any], answer: str, script: AnswerScript | None) -> dict[str, Any]:
     text = json.dumps({"answer": answer}) if body.get("response_format") else answer
+    text = script(body) if script else text
     prompt_tokens = sum(len(str(message["content"]).split()) for message in body["messages"])
     return {
         "id": f"chatcmpl-{answer}",
@@ -196,8 +227,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--latency", type=float, default=0.0, help="seconds before an answer")
     parser.add_argument("--faults", type=float, default=0.0, help="share of attempts that fail")
+    parser.add_argument("--phrases", action="store_true", help="answer with names from the last message")
     args = parser.parse_args()
-    with OpenAIServer(latency_s=args.latency, fault=fault_share(args.faults) if args.faults else None) as server:
+    fault, answer = fault_share(args.faults) if args.faults else None, pick_phrases if args.phrases else None
+    with OpenAIServer(latency_s=args.latency, fault=fault, answer=answer) as server:
         sys.stdout.write(server.base_url + "\n")
         sys.stdout.flush()
         sys.stdin.read()

@@ -223,3 +223,16 @@ def test_hosted_keeps_to_its_concurrency():
 
         anyio.run(main)
     assert server.counts["max_in_flight"] == 3
+
+
+def test_hosted_asks_for_a_list_inside_an_object_and_takes_it_out_again():
+    from lm.hosted import _response_format, _unwrapped
+
+    schema = {"type": "array", "items": {"type": "string", "x-copied-from": "text"}}
+    asked = _response_format(schema)["json_schema"]
+    assert asked["strict"] is True
+    assert asked["schema"]["properties"]["answer"] == {"type": "array", "items": {"type": "string"}}
+    assert _unwrapped(schema, '{"answer": ["é"]}') == '["é"]'
+    assert _unwrapped(schema, '["é"]') == '["é"]'
+    assert _unwrapped(schema, "no json") == "no json"
+    assert _unwrapped({"type": "object"}, '{"answer": 1}') == '{"answer": 1}'

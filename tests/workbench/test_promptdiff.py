@@ -1,17 +1,8 @@
 from __future__ import annotations
 
+from workbench.edits import add_rule, bump, delete_rule, edit_rule, move_rule, reorder, set_demo_mode
 from workbench.promptdiff import RuleChange, diff_prompts, format_diff
-from workbench.prompts import (
-    Nearest,
-    add_rule,
-    bump,
-    delete_rule,
-    edit_rule,
-    move_rule,
-    parse_prompt,
-    reorder,
-    set_demo_mode,
-)
+from workbench.prompts import Nearest, parse_prompt
 
 PROMPT = parse_prompt("""---
 task: headlines

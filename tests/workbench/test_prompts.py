@@ -9,25 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from workbench.edits import add_rule, bump, delete_rule, edit_rule, move_rule, reorder, set_demo_mode
 from workbench.errors import DataError, UsageError
-from workbench.prompts import (
-    PROSE_SLOTS,
-    SLOTS,
-    Fixed,
-    Nearest,
-    Prompt,
-    Rule,
-    Slot,
-    add_rule,
-    bump,
-    delete_rule,
-    edit_rule,
-    load_prompt,
-    move_rule,
-    parse_prompt,
-    reorder,
-    set_demo_mode,
-)
+from workbench.prompts import PROSE_SLOTS, SLOTS, Fixed, Nearest, Prompt, Rule, Slot, load_prompt, parse_prompt
 
 HEAD = """---
 task: headlines

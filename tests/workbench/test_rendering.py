@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from workbench.edits import add_rule, set_demo_mode
 from workbench.errors import DataError, ModelError, UsageError
-from workbench.prompts import Nearest, Prompt, add_rule, parse_prompt, set_demo_mode
+from workbench.prompts import Nearest, Prompt, parse_prompt
 from workbench.rendering import Demo, demo_text, file_demos, output_schema, parse_answer, render, render_answer
 
 ONE = parse_prompt("""---
