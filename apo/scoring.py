@@ -1,0 +1,64 @@
+"""Score one prompt of a task: `apo eval`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import anyio
+
+from apo.evaluate import Decoding, Evaluator
+from apo.examples import load_examples
+from apo.optimize import open_budget, open_model
+from apo.report import interval_text, score_report
+from apo.task import Task
+from lm.road import Road
+from workbench.console import Ticker
+from workbench.prompts import load_prompt
+
+Progress = Callable[[int, str], AbstractContextManager[Ticker]]
+
+
+def evaluate_prompt(
+    task: Task, prompt_path: Path | None, data: Path | None, *, limit: int | None, progress: Progress
+) -> dict[str, Any]:
+    """Score a prompt file on the dev batches or on a file; every path is read before the model is opened."""
+    prompt = load_prompt(prompt_path) if prompt_path else task.prompt
+    examples = load_examples(data, prompt.inputs, task.file.labels) if data else task.dev
+    examples = examples[:limit]
+    engine = open_model(task.file.model)
+    road = Road(engine, budget=open_budget(task, engine, 0))
+    model = task.file.model
+    evaluator = Evaluator(road, task.metric, pool=task.dev, decoding=Decoding(model.max_tokens, model.temperature))
+
+    async def score() -> dict[str, Any]:
+        try:
+            with progress(len(examples), "calls") as ticker:
+                outcomes = await evaluator.evaluate(prompt, examples, on_done=lambda: ticker.advance())
+        finally:
+            await road.aclose()
+        return {
+            "task": task.file.name,
+            "model": model.name,
+            "prompt": prompt.sha256,
+            **score_report(task.metric, outcomes),
+        }
+
+    return anyio.run(score)
+
+
+def format_scores(scores: dict[str, Any]) -> str:
+    """The scores for people."""
+    lines = [f"{scores['metric']} {interval_text(scores['score'])}" if scores["score"] else "no answer at all"]
+    lines += [f"  {row['pattern']:<16} {row['score']:.3f}  n={row['n']}" for row in scores["patterns"]]
+    if scores["unreadable"] or scores["missing"]:
+        lines.append(
+            f"{scores['unreadable']} answers unreadable (wrong), {scores['missing']} calls failed (not scored)"
+        )
+    if scores["constant"]["warning"]:
+        lines.append(
+            f"WARNING: always answering {scores['constant']['answers']} scores {scores['constant']['score']:.3f}"
+        )
+    return "\n".join(lines)
