@@ -183,7 +183,8 @@ def _watch(task: Task) -> Any:
                     ticker.advance()
                 elif event.kind == "round":
                     fields = event.fields
-                    note = f"round {fields['round']}: champion {fields['champion']} at {fields['score']:.3f} on dev"
+                    score = "unknown" if fields["score"] is None else f"{fields['score']:.3f}"
+                    note = f"round {fields['round']}: champion {fields['champion']} at {score} on dev"
                     ticker.advance(0, note=note)
                 elif event.kind == "gate":
                     ticker.advance(0, note=f"sealed test, look {event.fields['look']}")

@@ -35,7 +35,16 @@ class PromptAdapter(dspy.Adapter):  # type: ignore[misc]
     """Renders one prompt file, with the instructions and demos that DSPy holds in place of those in the file."""
 
     def __init__(self, prompt: Prompt, *, pool: Sequence[Example] = ()) -> None:
-        """`pool` holds the labelled examples that a prompt with retrieved demos may show."""
+        """Set up for one prompt file.
+
+        Args:
+            prompt: the prompt file.
+            pool: the labelled examples that a prompt with retrieved demos may show.
+
+        Raises:
+            UsageError: the prompt retrieves its demos and there is no pool, or an input has a name DSPy keeps.
+            MissingExtraError: it retrieves them by encoder, which is not installed.
+        """
         super().__init__()
         self.prompt = prompt
         self.signature = make_signature(prompt)

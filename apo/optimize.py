@@ -110,31 +110,35 @@ def open_model(model: ModelSettings) -> Engine:
     return engine
 
 
-def open_budget(task: Task, engine: Engine, paid: int) -> Budget:
-    """The caps of the run, less the calls that an interrupted run has paid."""
+def open_budget(task: Task, engine: Engine, store: ReplyStore | None = None) -> Budget:
+    """The caps of the run; what an interrupted run has paid, the replies in its store, counts."""
     caps = task.file.budget
     price = engine.price() if hasattr(engine, "price") else None
-    return Budget(
-        max_calls=None if caps.max_calls is None else max(0, caps.max_calls - paid),
+    budget = Budget(
+        max_calls=caps.max_calls,
         max_tokens=caps.max_tokens,
         max_cost_usd=caps.max_cost_usd,
         price=price if isinstance(price, Price) else None,
     )
+    for usage in store.usages() if store else ():
+        budget.charge(usage)
+    return budget
 
 
-def calls_for_search(work: Work, left: int | None) -> int | None:
-    """What the search may take of the calls left: retries must not use up the gate's.
+def calls_for_search(task: Task, work: Work) -> int | None:
+    """Cap while searching: retries must not use up the gate's calls.
 
-    Nothing once the gate has begun: the search is then repeated from the store, to where it ended.
+    Nothing new once the gate has begun: the search is then repeated from the store, to where it ended.
     """
     if any(event["event"] == "gate" for event in work.run.events):
-        return 0
-    return None if left is None else max(0, left - work.costs.gate)
+        return len(work.store)
+    cap = task.file.budget.max_calls
+    return None if cap is None else max(0, cap - work.costs.gate)
 
 
 async def _optimize(task: Task, work: Work) -> dict[str, Any]:
-    budget = open_budget(task, work.engine, len(work.store))
-    left, budget.max_calls = budget.max_calls, calls_for_search(work, budget.max_calls)
+    budget = open_budget(task, work.engine, work.store)
+    budget.max_calls = calls_for_search(task, work)
     road = Road(work.engine, store=work.store, budget=budget)
     model = task.file.model
     decoding = Decoding(model.max_tokens, model.temperature)
@@ -154,7 +158,7 @@ async def _optimize(task: Task, work: Work) -> dict[str, Any]:
             reflector=reflector,
         ).run(task.prompt)
         result = _sign(task, result)
-        budget.max_calls = left
+        budget.max_calls = task.file.budget.max_calls
         gate = await _gate(task, work, evaluator, result, log)
     finally:
         await road.aclose()

@@ -9,6 +9,8 @@ An input never retrieves itself or a copy of itself: it would be shown its own a
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -20,16 +22,27 @@ from lm.encoder import Encoder
 from workbench.documents import Document
 from workbench.errors import UsageError
 from workbench.nearest import Bm25, best
-from workbench.prompts import Fixed, Prompt
+from workbench.prompts import Nearest, Prompt
 from workbench.rendering import Demo
 
 DECIMALS = 5
 """Digits of a cosine that count; those behind differ by machine, and equal texts must stay in the pool's order."""
+QUERIES = 4096
+"""Queries whose cosines are remembered."""
 
 Encode = Callable[[Sequence[str]], NDArray[np.floating[Any]]]
 """Embeddings of texts, of unit length, shape (n, dimensions)."""
 Scores = Callable[[str], NDArray[np.floating[Any]]]
 """How near each text of the pool is to a query, shape (n,); higher is nearer."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Index:
+    """The pool as prompts of one method see it, its inputs in the order of theirs."""
+
+    scores: Scores
+    folded: tuple[str, ...]
+    """The texts, copies the same."""
 
 
 class Retriever:
@@ -38,47 +51,55 @@ class Retriever:
     def __init__(self, pool: Sequence[Example], *, encode: Encode | None = None) -> None:
         """Take the pool; `encode` serves `nearest: encoder`, and is all-MiniLM-L6-v2 unless told."""
         self._pool = tuple(pool)
-        self._texts = [_joined(example.inputs) for example in pool]
-        self._folded = [normalized_text(example) for example in pool]
         self._encode = encode
-        self._scores: dict[str, Scores] = {}
+        self._indexes: dict[tuple[str, tuple[str, ...]], _Index] = {}
 
     def prepare(self, prompt: Prompt) -> None:
-        """Index the pool as a prompt asks; `nearest` does so too, this tells early what is missing.
+        """Index the pool if the prompt retrieves its demos; `nearest` does so too, this tells early what is missing.
 
         Raises:
-            UsageError: the prompt retrieves its demos and the pool is empty.
-            MissingExtraError: it retrieves them by encoder, which is not installed.
+            UsageError: the pool is empty.
+            MissingExtraError: the prompt retrieves by encoder, which is not installed.
         """
-        mode = prompt.demo_mode
-        if isinstance(mode, Fixed) or mode.method in self._scores:
-            return
-        if not self._pool:
-            raise UsageError(f"prompt {prompt.task!r} retrieves its demos; give a labelled pool or set `demos: fixed`")
-        self._scores[mode.method] = Bm25(self._texts).scores if mode.method == "bm25" else self._cosines()
+        if isinstance(prompt.demo_mode, Nearest):
+            self._index(prompt, prompt.demo_mode)
 
     def nearest(self, prompt: Prompt, inputs: Mapping[str, str]) -> list[Demo] | None:
         """The demos to show for one input, the nearest last; None when the prompt does not retrieve them.
 
         Raises:
             UsageError: the pool is empty.
-            MissingExtraError: the encoder is not installed.
+            MissingExtraError: the prompt retrieves by encoder, which is not installed.
         """
-        if isinstance(prompt.demo_mode, Fixed):
+        if not isinstance(prompt.demo_mode, Nearest):
             return None
-        self.prepare(prompt)
-        own = normalized_text(Example(Document("", ""), inputs))
-        copies = [index for index, folded in enumerate(self._folded) if folded == own]
-        scores = self._scores[prompt.demo_mode.method](_joined(inputs))
-        found = best(scores, prompt.demo_mode.k, exclude=copies)
-        return [gold_demo(prompt, self._pool[index]) for index in reversed(found)]
+        index = self._index(prompt, prompt.demo_mode)
+        own = _folded(inputs)
+        copies = [position for position, folded in enumerate(index.folded) if folded == own]
+        found = best(index.scores(_joined(inputs)), prompt.demo_mode.k, exclude=copies)
+        return [gold_demo(prompt, self._pool[position]) for position in reversed(found)]
 
-    def _cosines(self) -> Scores:
-        """Embed the pool."""
+    def _index(self, prompt: Prompt, mode: Nearest) -> _Index:
+        if not self._pool:
+            raise UsageError(f"prompt {prompt.task!r} retrieves its demos; give a labelled pool or set `demos: fixed`")
+        key = mode.method, prompt.inputs
+        if key not in self._indexes:
+            shown = [{name: example.inputs.get(name, "") for name in prompt.inputs} for example in self._pool]
+            texts = [_joined(inputs) for inputs in shown]
+            scores = Bm25(texts).scores if mode.method == "bm25" else self._cosines(texts)
+            self._indexes[key] = _Index(scores, tuple(_folded(inputs) for inputs in shown))
+        return self._indexes[key]
+
+    def _cosines(self, texts: Sequence[str]) -> Scores:
+        """Embed the pool; a query that comes again, as it does with each prompt, is not embedded again."""
         encode = self._encode or Encoder().encode
-        embedded = encode(self._texts)
-        return lambda query: np.round(embedded @ encode([query])[0], DECIMALS)
+        embedded = encode(texts)
+        return lru_cache(QUERIES)(lambda query: np.round(embedded @ encode([query])[0], DECIMALS))
 
 
 def _joined(inputs: Mapping[str, str]) -> str:
     return " ".join(inputs.values())
+
+
+def _folded(inputs: Mapping[str, str]) -> str:
+    return normalized_text(Example(Document("", ""), inputs))

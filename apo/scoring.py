@@ -29,7 +29,7 @@ def evaluate_prompt(
     examples = load_examples(data, prompt.inputs, task.file.labels) if data else task.dev
     examples = examples[:limit]
     engine = open_model(task.file.model)
-    road = Road(engine, budget=open_budget(task, engine, 0))
+    road = Road(engine, budget=open_budget(task, engine))
     model = task.file.model
     evaluator = Evaluator(road, task.metric, pool=task.dev, decoding=Decoding(model.max_tokens, model.temperature))
 

@@ -166,6 +166,12 @@ class Budget:
             self._take_back(reservation)
             self._spent += Amount(1, tokens, self.cost_usd(taken) or 0.0)
 
+    def charge(self, usage: Usage) -> None:
+        """Count a call of an earlier, interrupted process as spent; tokens that are not known count as none."""
+        tokens = (usage.prompt_tokens or 0) + (usage.completion_tokens or 0)
+        with self._lock:
+            self._spent += Amount(1, tokens, self.cost_usd(usage) or 0.0)
+
     def release(self, reservation: Reservation) -> None:
         """Give back the reservation of a call that was never sent."""
         with self._lock:

@@ -86,6 +86,12 @@ class ReplyStore:
         with self._guard():
             return int(self._connection.execute("SELECT count(*) FROM replies").fetchone()[0])
 
+    def usages(self) -> list[Usage]:
+        """What each kept reply took, oldest first: a resumed run charges it to its budget again."""
+        with self._guard():
+            rows = self._connection.execute("SELECT reply FROM replies ORDER BY created_at").fetchall()
+        return [_decode_reply(text).usage for (text,) in rows]
+
     def close(self) -> None:
         """Close the file; the store must not be used afterwards."""
         with self._guard():

@@ -29,7 +29,7 @@ LAYERS = {
 """What each part may import of ours; tools never import each other."""
 
 LIBRARY_FOLDERS = ("workbench", "prompts", "lm", *TOOLS)
-OTHER_CODE = ("benchmarks", "examples", "tests")
+OTHER_CODE = ("benchmarks", "docs", "examples", "tests")
 
 MAX_FILE_LINES, MAX_FUNCTION_LINES, MAX_PARAMETERS = 400, 60, 6
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,6 +60,11 @@ class Bm25:
 
     def top(self, query: str, k: int, *, exclude: Collection[int] = ()) -> list[int]:
         """The `k` best positions, best first, equal scores by position; fewer when the pool runs out."""
-        order = np.argsort(-self.scores(query), kind="stable")
-        skipped = frozenset(exclude)
-        return [int(index) for index in order if int(index) not in skipped][:k]
+        return best(self.scores(query), k, exclude=exclude)
+
+
+def best(scores: NDArray[np.floating[Any]], k: int, *, exclude: Collection[int] = ()) -> list[int]:
+    """Positions of the `k` highest scores, best first, equal ones by position; fewer when the pool runs out."""
+    order = np.argsort(-scores, kind="stable")
+    skipped = frozenset(exclude)
+    return [int(index) for index in order if int(index) not in skipped][:k]

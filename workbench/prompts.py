@@ -16,7 +16,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -158,6 +158,7 @@ class _FrontMatter(Settings):
     demos: Literal["fixed"] | _NearestSetting = "fixed"
 
 
+@lru_cache(maxsize=64)
 def _read_front_matter(text: str, path: Path | str | None) -> _FrontMatter:
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)

@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -176,9 +177,8 @@ def n_for_power(sd: float, effect: float, *, alpha: float = 0.05, power: float =
 
 def _quantiles(alpha: float, power: float) -> float:
     """Standard errors between the null and the effect that alpha and power ask for."""
-    from scipy.stats import norm
-
-    return float(norm.ppf(1 - alpha) + norm.ppf(power))
+    normal = NormalDist()
+    return normal.inv_cdf(1 - alpha) + normal.inv_cdf(power)
 
 
 def _divide(num: FloatArray | np.float64, den: FloatArray | np.float64) -> FloatArray:

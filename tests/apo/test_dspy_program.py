@@ -19,9 +19,11 @@ from lm.base import Request
 from lm.dspy_engine import dspy_lm
 from lm.fake import Scripted
 from lm.road import Road
+from tests.apo.builders import ENCODER_INSTALLED
+from workbench.copying import copy_answers, schema_for
 from workbench.documents import Document
 from workbench.edits import add_rule, edit_rule, set_demo_mode
-from workbench.errors import UsageError
+from workbench.errors import MissingExtraError, UsageError
 from workbench.metrics import METRICS
 from workbench.prompts import Nearest, Prompt, parse_prompt
 from workbench.rendering import Demo, demo_text, file_demos, output_schema, render
@@ -167,12 +169,14 @@ def test_request_is_what_our_own_evaluation_asks(open_lm) -> None:
         await Evaluator(road, METRICS["strings"], pool=POOL).evaluate(prompt, POOL[:1])
 
     lm, _ = open_lm(lambda request: theirs.append(request) or "[]")
-    for prompt in (FULL, NEAREST):
+    prompts = (FULL, NEAREST, copy_answers(FULL, field="companies", source="text"))
+    for prompt in prompts:
         anyio.run(evaluate, prompt)
         with dspy.context(lm=lm):
             PromptProgram(prompt, pool=POOL)(**POOL[0].inputs)
     assert [request.messages for request in theirs] == [request.messages for request in ours]
-    assert [request.schema for request in theirs] == [output_schema(FULL)] * 2
+    assert [request.schema for request in theirs] == [request.schema for request in ours]
+    assert ours[2].schema == schema_for(output_schema(prompts[2]), POOL[0].inputs)
 
 
 def test_retrieved_demos_are_the_nearest_and_never_the_input() -> None:
@@ -181,10 +185,14 @@ def test_retrieved_demos_are_the_nearest_and_never_the_input() -> None:
     assert turns(PromptProgram(NEAREST, pool=POOL), **inputs) == render(NEAREST, inputs, demos)
 
 
-def test_retrieval_without_a_pool_or_by_encoder_is_refused() -> None:
+def test_retrieval_without_a_pool_is_refused() -> None:
     with pytest.raises(UsageError, match="give a labelled pool"):
         PromptProgram(NEAREST)
-    with pytest.raises(UsageError, match="not by 'encoder'"):
+
+
+@pytest.mark.skipif(ENCODER_INSTALLED, reason="the encoder is installed")
+def test_retrieval_by_a_missing_encoder_is_refused() -> None:
+    with pytest.raises(MissingExtraError, match=r"openbook\[local\]"):
         PromptProgram(set_demo_mode(FULL, Nearest("encoder", 2)), pool=POOL)
 
 

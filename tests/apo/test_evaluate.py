@@ -11,10 +11,18 @@ from hypothesis import strategies as st
 from apo.evaluate import Decoding, Evaluator, Outcome
 from apo.examples import Example
 from lm.base import Request
-from tests.apo.builders import STRINGS, asked_text, make_example, make_examples, make_prompt, make_road
+from tests.apo.builders import (
+    ENCODER_INSTALLED,
+    STRINGS,
+    asked_text,
+    make_example,
+    make_examples,
+    make_prompt,
+    make_road,
+)
 from workbench.documents import Document
 from workbench.edits import set_demo_mode
-from workbench.errors import DataError, ModelError, UsageError
+from workbench.errors import MissingExtraError, ModelError, UsageError
 from workbench.metrics import METRICS, Metric, Tally
 from workbench.prompts import Nearest, Prompt
 
@@ -116,14 +124,20 @@ def test_nearest_puts_the_nearest_last() -> None:
     assert seen[0].messages[-3].content.startswith(pool[0].inputs["text"])
 
 
-def test_nearest_without_a_pool_or_with_the_encoder_is_refused() -> None:
+def test_nearest_without_a_pool_is_refused_before_any_call() -> None:
     road, engine = make_road(perfect)
     prompt = set_demo_mode(make_prompt(), Nearest("bm25", 2))
-    with pytest.raises(DataError, match="no labelled pool; give one"):
+    with pytest.raises(UsageError, match="give a labelled pool"):
         anyio.run(Evaluator(road, STRINGS).evaluate, prompt, make_examples(2))
+    assert engine.calls == 0
+
+
+@pytest.mark.skipif(ENCODER_INSTALLED, reason="the encoder is installed")
+def test_nearest_by_a_missing_encoder_is_refused_before_any_call() -> None:
+    road, engine = make_road(perfect)
     evaluator = Evaluator(road, STRINGS, pool=make_examples(4))
-    with pytest.raises(UsageError, match="'encoder' yet; write bm25"):
-        anyio.run(evaluator.evaluate, set_demo_mode(prompt, Nearest("encoder", 2)), make_examples(2))
+    with pytest.raises(MissingExtraError, match=r"openbook\[local\]"):
+        anyio.run(evaluator.evaluate, set_demo_mode(make_prompt(), Nearest("encoder", 2)), make_examples(2))
     assert engine.calls == 0
 
 

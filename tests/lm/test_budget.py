@@ -180,3 +180,12 @@ def test_budget_holds_with_sixteen_threads():
     assert len(granted) == budget.spent.calls == 300
     assert budget.spent.tokens <= 4000
     assert budget.reserved == Amount()
+
+
+def test_charge_counts_an_earlier_call_against_every_cap():
+    budget = Budget(max_calls=2, max_tokens=100)
+    budget.charge(Usage(30, 20))
+    assert (budget.spent.calls, budget.spent.tokens) == (1, 50)
+    budget.charge(Usage(None, None))
+    with pytest.raises(BudgetError):
+        budget.reserve(Request((Message("user", "x"),), max_tokens=1), 1)
