@@ -21,7 +21,7 @@ from workbench.rendering import demo_text
 
 EMPTY_SHARES = (0.0, 0.15, 0.25, 0.35)
 """Shares of demos without an answer; an even mix teaches a small model to answer nothing."""
-COPY_SHARE = 0.75
+COPY_SHARE = 0.9
 """Share of fresh proposals that hold answers to the words of the input, where that can be right."""
 RETRIEVAL_SHARE = 0.35
 """Share of fresh demo proposals that retrieve them per input."""

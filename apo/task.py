@@ -25,7 +25,7 @@ from apo.examples import Example, load_examples, refuse_overlap
 from workbench.errors import DataError, UsageError
 from workbench.metrics import METRICS, Metric
 from workbench.prompts import Prompt, load_prompt
-from workbench.rendering import Demo, output_schema, render
+from workbench.rendering import Demo, file_demos, output_schema, render
 from workbench.runs import Inputs, digest_file
 from workbench.settings import Settings, load_toml
 
@@ -165,15 +165,28 @@ def _check(task: Task) -> None:
             raise UsageError(f"{task.path}: id {id_!r} is in two dev batches; give each example its own")
     if task.sealed:
         refuse_overlap(task.dev, task.sealed, task.path.parent / str(task.file.sealed))
+        _refuse_sealed_demos(task)
     if task.bank and task.bank.inputs != task.prompt.inputs:
         raise UsageError(
             f"{task.path}: the rule bank takes the inputs {list(task.bank.inputs)}, the prompt"
             f" {list(task.prompt.inputs)}; give both the same"
         )
+    if task.metric.kind == "f1" and not any(example.gold for example in task.dev):
+        raise UsageError(
+            f"{task.path}: no dev example has an answer with labels {task.file.labels}; correct labels, or add answers"
+        )
     output_schema(task.prompt)
     for file, batch in zip(task.file.dev, task.batches, strict=True):
         _check_gold(task, batch, task.path.parent / file)
     _check_gold(task, task.sealed, task.path.parent / str(task.file.sealed))
+
+
+def _refuse_sealed_demos(task: Task) -> None:
+    """A prompt that shows a sealed example has seen the answer."""
+    sealed = {tuple(example.inputs.values()): example.id for example in task.sealed}
+    for demo in file_demos(task.prompt):
+        if twin := sealed.get(tuple(demo.inputs[name] for name in task.prompt.inputs)):
+            raise UsageError(f"{task.path}: the prompt shows sealed example {twin!r} as a demo; remove one of them")
 
 
 def _check_gold(task: Task, examples: Sequence[Example], path: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -86,7 +87,24 @@ def break_schema(folder: Path) -> str:
     return r"dev-1.jsonl: example 'e4': .*breaks the output schema.*correct the demo or the schema"
 
 
+def break_labels(folder: Path) -> str:
+    rewrite(folder / "task.toml", "dev = [", 'labels = ["firmm"]\ndev = [')
+    return r"task.toml: no dev example has an answer with labels \('firmm',\); correct labels"
+
+
+def break_shown(folder: Path) -> str:
+    record = make_record(1)
+    write_jsonl(folder / "sealed.jsonl", [{**record, "text": "Seen before", "spans": []}])
+    demo = json.dumps({"text": "Seen before", "firms": []})
+    rewrite(
+        folder / "prompt.md", "- [firms] The firms, as written.", f"- [firms] As written.\n\n# demos\n\n- [d1] {demo}"
+    )
+    return r"task.toml: the prompt shows sealed example 'e1' as a demo; remove one"
+
+
 BREAKS = [
+    break_labels,
+    break_shown,
     break_unknown_key,
     break_placeholder,
     break_line,
