@@ -84,7 +84,7 @@ def optimize(
 
 
 @app.command(
-    name="eval", epilog="Example: apo eval examples/headlines/task.toml --prompt prompt.md --on dev --limit 45"
+    name="eval", epilog="Example: apo eval examples/headlines/task.toml --prompt runs/headlines/champion.md --limit 45"
 )
 def evaluate(
     task: TaskPath,
@@ -94,6 +94,7 @@ def evaluate(
     api_base: ApiBase = None,
     workers: Workers = None,
     limit: Annotated[int | None, typer.Option("--limit", "-n", min=1, help="Only the first N examples.")] = None,
+    repeats: Annotated[int, typer.Option(min=1, help="Ask N times, and say how many answers changed.")] = 1,
     max_calls: MaxCalls = None,
     settings: Set = None,
     as_json: Json = False,
@@ -113,7 +114,7 @@ def evaluate(
     sealed = task.parent / loaded.file.sealed if loaded.file.sealed else None
     if data and sealed and data.resolve() == sealed.resolve():
         raise UsageError(f"{data} is the sealed file; only `apo optimize` looks at it, and counts its looks")
-    scores = evaluate_prompt(loaded, prompt, data, limit=limit, progress=console.progress)
+    scores = evaluate_prompt(loaded, prompt, data, limit=limit, repeats=repeats, progress=console.progress)
     console.print_json(scores) if as_json else console.print_text(format_scores(scores))
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from apo.optimize import plan_costs
 from apo.race import stretches
+from apo.search import Plan, planned_calls
 from apo.task import Task
 from workbench.stats import minimum_detectable_effect
 
@@ -21,13 +22,14 @@ def describe_plan(task: Task) -> dict[str, Any]:
     name = task.file.model.name
     seconds = SECONDS_PER_CALL.get(name)
     sealed = len(task.sealed)
+    first = planned_calls(Plan(costs.search, task.file.search.heat), len(task.dev))
     return {
         "task": task.file.name,
         "model": name,
         "dev": [len(batch) for batch in task.batches],
         "sealed": sealed,
         "heats": [end - start for start, end in stretches(len(task.dev), task.file.search.heat)],
-        "calls": {"search": costs.search, "gate": costs.gate, "total": costs.total},
+        "calls": {"search": costs.search, "first_round": first, "gate": costs.gate, "total": costs.total},
         "minutes": None if seconds is None else round(costs.total * seconds / 60, 1),
         "cost_usd_bound": 0.0
         if name == "embedded" or name.startswith(("gguf:", "hf:"))
@@ -44,7 +46,8 @@ def format_plan(plan: dict[str, Any]) -> str:
     lines = [
         f"task {plan['task']} on {plan['model']}",
         f"dev {sum(plan['dev'])} examples in {len(plan['dev'])} batches, compared in stretches of {plan['heats']}",
-        f"calls {calls['total']} at most: {calls['search']} search, {calls['gate']} sealed test",
+        f"calls {calls['total']} at most: {calls['search']} search ({calls['first_round']} of them the first round),"
+        f" {calls['gate']} sealed test",
         f"time {minutes}; cost {'unknown, cap it with --max-cost' if cost is None else f'at most {cost} USD'}",
     ]
     if plan["detectable_gain"] is not None:

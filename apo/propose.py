@@ -57,7 +57,7 @@ class Proposer:
         return moves
 
     def refine(self, parent: Candidate, board: Board, mates: Sequence[Candidate]) -> list[Move]:
-        """One or two steps from a good parent; empty when the drawn step does not apply."""
+        """One step of one kind, drawn by chance, from a good parent; empty when the drawn step does not apply."""
         steps: list[Callable[[Prompt, Board], list[Move]]] = [
             self._swap_demo,
             self._swap_demo,
@@ -144,7 +144,7 @@ class Proposer:
         return [self._set_demos(prompt, texts, "another order of the demos")]
 
     def _cross(self, prompt: Prompt, mate: Candidate) -> list[Move]:
-        """Half of the demos of each parent, and the mate's placement of a rule where both have it."""
+        """A random draw from both parents' free demos, as many as the longer list has; empty where one has none."""
         own, others = _texts(prompt), _texts(mate.prompt)
         if not own or not others:
             return []

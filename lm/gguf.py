@@ -4,8 +4,8 @@ Answers are held to the request's JSON schema while they are decoded, in the com
 without that, a small model spends its tokens on line breaks. A prompt's prefix is kept between calls, so calls that
 share demos are cheap when they follow each other.
 
-One slot is the default. On two cores it was the fastest (benchmarks/slots.py), and it is exact: with several slots the
-answers depend slightly on what shares a batch.
+One slot is the default. On two cores it was the fastest, and it is exact: with several slots the answers depend
+slightly on what shares a batch (docs/decisions/0001-one-slot.md).
 
     engine = open_gguf("embedded")
     reply = await engine.complete(Request((Message("user", "Say hello."),)))

@@ -163,9 +163,9 @@ class _Lines:
                 self._speak()
 
     def close(self) -> None:
-        """Say how far it came, unless that was the last thing said."""
+        """Say how far it came, unless that was the last thing said or nothing was done."""
         with self._lock:
-            if not self._told:
+            if self._done and not self._told:
                 self._speak()
 
     def _speak(self) -> None:
