@@ -20,10 +20,9 @@ from apo.evaluate import Decoding, Evaluator
 from apo.gate import alpha_of, charge_look, decide, ledger_path, question_key
 from apo.page import render_page
 from apo.propose import Limits, Proposer
-from apo.race import race_cost, stretches
 from apo.reflect import open_reflector
 from apo.report import Calls, GateResult, build_report
-from apo.search import Event, Plan, Search, SearchResult
+from apo.search import Event, Plan, Search, SearchResult, least_calls
 from apo.task import ModelSettings, Task
 from lm.base import Engine
 from lm.budget import Budget, Price
@@ -63,7 +62,7 @@ def plan_costs(task: Task) -> Costs:
     gate = 2 * len(task.sealed)
     cap = task.file.budget.max_calls
     search = 1200 if cap is None else cap - gate
-    least = race_cost(2, stretches(len(task.dev), task.file.search.heat))
+    least = least_calls(len(task.dev), task.file.search.heat)
     if search < least:
         raise UsageError(
             f"budget.max_calls = {cap} leaves {search} calls for the search after {gate} for the gate, and comparing"

@@ -1,6 +1,7 @@
 """The Monte Carlo search: rounds of typed proposals, each round a loose race on common examples.
 
 Round 0 explores: many prompts far apart. Later rounds refine the best: small steps, crossover, and some fresh points.
+The finals score the best on the dev examples that no round used.
 The search may be greedy and noisy, because nothing is released here; that is the gate's work. With the same seed and
 the same replies it repeats exactly, so a killed run is resumed by running it again on its reply store.
 
@@ -30,6 +31,8 @@ WIDTH_0 = 16
 FRESH_SHARE = 0.25
 """Share of a later round that explores instead of refining."""
 PARENTS = 4
+FINALISTS = 2
+"""Candidates whose calls on the last stretch are set aside; more take part when calls are left."""
 TRIES = 30
 """Draws before a round is content with fewer candidates: near the end most proposals are known already."""
 
@@ -98,7 +101,7 @@ class Search:
         self._rng = random.Random(plan.seed)
         self._dev = list(dev)
         self._rng.shuffle(self._dev)
-        self._parts = stretches(len(self._dev), plan.heat)
+        self._parts, self._final = split_final(stretches(len(self._dev), plan.heat))
         self._known: set[str] = set()
 
     async def run(self, start: Prompt) -> SearchResult:
@@ -115,6 +118,7 @@ class Search:
                 champion = await race(self.board, names, champion if number else None, self._parts, self._score)
                 self._observe(Event("round", {"round": number, "champion": champion, **self._figures(champion)}))
                 number += 1
+            champion = await self._finals(champion)
         except BudgetError:
             stopped = "budget"
             champion = self._best(champion)
@@ -122,10 +126,27 @@ class Search:
 
     def _width(self, number: int) -> int:
         """How many candidates the next round can afford."""
-        left = self.plan.calls - len(self.evaluator.asked)
+        left = self._left() - FINALISTS * (self._final[1] - self._final[0])
         if number == 0:
             return widest(int(FIRST_SHARE * left), WIDTH_0, self._parts) or widest(left, 4, self._parts)
         return widest(left, self.plan.width, self._parts)
+
+    def _left(self) -> int:
+        return self.plan.calls - len(self.evaluator.asked)
+
+    async def _finals(self, champion: str) -> str:
+        """Score the best on the dev examples that no round used, as many of them as calls are left for."""
+        start, end = self._final
+        length = end - start
+        finalists = [candidate.name for candidate in self._parents(champion)]
+        finalists = finalists[: self._left() // length if length else 0]
+        if len(finalists) < 2:
+            return champion
+        for name in finalists:
+            await self._score(name, start, end)
+        champion = rank(self.board, finalists, None)[0]
+        self._observe(Event("final", {"champion": champion, **self._figures(champion)}))
+        return champion
 
     async def _field(self, number: int, champion: str) -> list[str]:
         """Propose the candidates of a round."""
@@ -194,7 +215,20 @@ class Search:
         return [self.board.candidates[name] for name in names]
 
 
+def split_final(parts: list[tuple[int, int]]) -> tuple[list[tuple[int, int]], tuple[int, int]]:
+    """Rounds use all stretches but the last, which is kept for the finals; with fewer than three, rounds use all."""
+    end = parts[-1][1]
+    return (parts[:-1], parts[-1]) if len(parts) > 2 else (parts, (end, end))
+
+
+def least_calls(n_dev: int, heat: int) -> int:
+    """Calls below which not even two prompts can race to the end."""
+    parts, (start, end) = split_final(stretches(n_dev, heat))
+    return race_cost(2, parts) + FINALISTS * (end - start)
+
+
 def planned_calls(plan: Plan, n_dev: int) -> int:
     """Calls of the first round as planned, for `--dry-run`."""
-    parts = stretches(n_dev, plan.heat)
-    return race_cost(widest(int(FIRST_SHARE * plan.calls), WIDTH_0, parts), parts)
+    parts, (start, end) = split_final(stretches(n_dev, plan.heat))
+    left = plan.calls - FINALISTS * (end - start)
+    return race_cost(widest(int(FIRST_SHARE * left), WIDTH_0, parts) or widest(left, 4, parts), parts)

@@ -33,7 +33,7 @@ import anyio
 from lm.base import Message, Reply, Request
 from lm.budget import Budget
 from lm.dspy_engine import dspy_lm, stops_as_errors
-from lm.hosted import Hosted
+from lm.open import open_engine
 from lm.retry import Retry
 from lm.road import Ledger, Road
 from lm.store import ReplyStore
@@ -81,7 +81,7 @@ def time_road(base_url: str, folder: Path, label: str) -> float:
     async def main() -> float:
         store = ReplyStore(folder / f"{label}.sqlite")
         road = Road(
-            Hosted(MODEL, api_base=base_url, concurrency=CONCURRENCY), store=store, budget=Budget(max_calls=CALLS)
+            open_engine(MODEL, api_base=base_url, slots=CONCURRENCY), store=store, budget=Budget(max_calls=CALLS)
         )
         requests = [ask(f"{label} {number}") for number in range(CALLS)]
         started_s = time.perf_counter()
@@ -150,7 +150,7 @@ def warm_up(base_url: str) -> None:
     evaluate(["warm up"], lm=lm, threads=1)
 
     async def main() -> None:
-        engine = Hosted(MODEL, api_base=base_url)
+        engine = open_engine(MODEL, api_base=base_url)
         await engine.complete(ask("warm up"))
         await engine.aclose()
 
@@ -162,7 +162,7 @@ def score_prompts(base_url: str) -> tuple[list[float], Ledger]:
     requests = [ask(f"prompt {prompt} example {n}") for prompt in range(len(QUALITIES)) for n in range(EXAMPLES)]
 
     async def main() -> tuple[list[Any], Ledger]:
-        engine = Hosted(MODEL, api_base=base_url, concurrency=CONCURRENCY, timeout_s=1.0)
+        engine = open_engine(MODEL, api_base=base_url, slots=CONCURRENCY, timeout_s=1.0)
         road = Road(engine, retry=Retry(attempts=6, base_s=0.05))
         outcomes = await road.complete_all(requests)
         await road.aclose()
@@ -201,7 +201,7 @@ def compare_rankings() -> tuple[list[int], list[int]]:
 def count_capped_calls() -> int:
     """Calls that reach the server when 16 threads want 400 answers and 300 calls are allowed, retries included."""
     with serving(latency_s=0.02, faults=FAULT_SHARE) as base_url:
-        engine = Hosted(MODEL, api_base=base_url, concurrency=THREADS, timeout_s=1.0)
+        engine = open_engine(MODEL, api_base=base_url, slots=THREADS, timeout_s=1.0)
         road = Road(engine, budget=Budget(max_calls=MAX_CALLS), retry=Retry(attempts=6, base_s=0.05))
         lm = dspy_lm(road, max_tokens=16)
         with suppress(BudgetError), stops_as_errors():

@@ -1,50 +1,39 @@
-"""Models behind an HTTP server, through LiteLLM: hosted providers, a vLLM server (`hosted_vllm/NAME`), Ollama.
+"""Models of hosted providers and of Ollama, through LiteLLM, which knows each one's protocol.
 
 One call is one HTTP request: LiteLLM's own retries, cache and telemetry are off, because the road has its own. Keys
 come from the environment only, and no error repeats one.
 
-    engine = Hosted("hosted_vllm/smollm2", api_base="http://127.0.0.1:8000/v1")
+    engine = Hosted("openai/gpt-4o")
     reply = await engine.complete(request)
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import re
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import anyio
 
 from lm.base import Reply, Request, Usage
 from lm.budget import Price
-from lm.grammar import without_copies
+from lm.openai_form import (
+    base_from_environment,
+    cause_of_status,
+    chat_fields,
+    model_error,
+    one_line,
+    seconds_to_wait,
+    timeout_error,
+    unwrapped,
+)
 from workbench.errors import ModelError
 
-DEFAULT_BASES = {"ollama": "http://localhost:11434", "ollama_chat": "http://localhost:11434"}
-"""Where providers without a public address listen unless told otherwise."""
-SECRET_NAME = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD)")
-SECRET_SHAPE = re.compile(r"\b(sk|pk|gsk|xai|hf)[-_][\w*-]{8,}|(?<=Bearer )\S+")
-"""What keys look like, for those a provider echoes in part."""
 NO_KEY = re.compile(r"missing (\w+ )?(api key|credentials)", re.IGNORECASE)
 """How LiteLLM's clients say that the environment holds no key; some of them call that a server error."""
-NEXT_STEPS = {
-    "auth": "set the provider's API key in the environment",
-    "connection": "start the server or check its address (--api-base)",
-    "rate_limit": "wait, or lower the concurrency",
-    "timeout": "raise the time limit, or lower the concurrency",
-    "server": "try again later",
-    "request": "check the model's name and the request",
-}
-WRAP = "answer"
-"""The one key of an object around a value that is none."""
-CAUSE_OF_STATUS = {401: "auth", 402: "auth", 403: "auth", 408: "timeout", 429: "rate_limit"}
-RETRYABLE = frozenset({"connection", "rate_limit", "server", "timeout"})
 
 
 class Hosted:
@@ -64,7 +53,7 @@ class Hosted:
         self.name = spec
         self.slots = concurrency
         self.timeout_s = timeout_s
-        self.api_base = api_base or _base_from_environment(spec)
+        self.api_base = api_base or base_from_environment(spec)
         self._litellm = _load_litellm()
         listed = _list_price(self._litellm.model_cost, spec)
         self._price = None if self.api_base else listed
@@ -88,7 +77,7 @@ class Hosted:
             with anyio.fail_after(self.timeout_s):
                 response = await self._litellm.acompletion(**self._arguments(request))
         except TimeoutError:
-            raise self._timeout() from None
+            raise timeout_error(self.name, self.timeout_s) from None
         except Exception as exc:  # noqa: BLE001 - the one place where LiteLLM's many errors become ours
             # Not chained: a provider's error may quote the key it refused.
             raise self._model_error(exc) from None
@@ -104,10 +93,7 @@ class Hosted:
     def _arguments(self, request: Request) -> dict[str, Any]:
         arguments: dict[str, Any] = {
             "model": self.name,
-            "messages": [{"role": message.role, "content": message.content} for message in request.messages],
-            "max_tokens": request.max_tokens,
-            "temperature": request.temperature,
-            "seed": request.seed,
+            **chat_fields(request),
             "drop_params": True,  # a provider without `seed` or schemas is still usable
             "num_retries": 0,
             "max_retries": 0,
@@ -116,10 +102,6 @@ class Hosted:
         }
         if self.api_base:
             arguments["api_base"] = self.api_base
-        if request.stop:
-            arguments["stop"] = list(request.stop)
-        if request.schema is not None:
-            arguments["response_format"] = _response_format(request.schema)
         return arguments
 
     def _reply(self, request: Request, response: Any, latency_s: float) -> Reply:
@@ -130,21 +112,16 @@ class Hosted:
             cost_usd = response._hidden_params.get("response_cost") or self._price.cost_usd(usage)
             usage = Usage(usage.prompt_tokens, usage.completion_tokens, cost_usd)
         return Reply(
-            text=_unwrapped(request.schema, choice.message.content or ""),
+            text=unwrapped(request.schema, choice.message.content or ""),
             usage=usage,
             finish_reason=choice.finish_reason or "stop",
             latency_s=latency_s,
             model=response.model or self.name,
         )
 
-    def _timeout(self) -> ModelError:
-        message = f"{self.name!r} gave no answer in {self.timeout_s:g} s; {NEXT_STEPS['timeout']}"
-        return ModelError(message, cause="timeout", retryable=True)
-
     def _model_error(self, exc: Exception) -> ModelError:
-        cause = _cause(self._litellm, exc)
-        message = f"{self.name!r}: {_one_line(exc)}; {NEXT_STEPS[cause]}"
-        return ModelError(message, cause=cause, retryable=cause in RETRYABLE, retry_after_s=_retry_after_s(exc))
+        said = one_line(str(exc), type(exc).__name__)
+        return model_error(self.name, _cause(self._litellm, exc), said, retry_after_s=_retry_after_s(exc))
 
 
 def known_providers() -> list[str]:
@@ -162,13 +139,6 @@ def _load_litellm() -> Any:
     litellm.cache = None
     logging.getLogger("LiteLLM").setLevel(logging.CRITICAL)
     return litellm
-
-
-def _base_from_environment(spec: str) -> str | None:
-    """The address LiteLLM would take from the environment, so that a probe and a price know of it."""
-    provider = spec.partition("/")[0]
-    names = (f"{provider.upper()}_API_BASE", f"{provider.upper()}_BASE_URL")
-    return next((os.environ[name] for name in names if os.environ.get(name)), DEFAULT_BASES.get(provider))
 
 
 def _list_price(price_list: Mapping[str, Mapping[str, Any]], spec: str) -> Price | None:
@@ -196,34 +166,6 @@ def _skip_price_search(price_list: dict[str, dict[str, Any]], spec: str) -> None
     price_list.setdefault(spec, {**entry, "input_cost_per_token": 0.0, "output_cost_per_token": 0.0})
 
 
-def _response_format(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """OpenAI's form; strict where the schema is closed, because strict servers refuse an open one.
-
-    Servers want an object at the root, so any other value is asked for inside one; `_unwrapped` takes it out again.
-    """
-    plain = without_copies(schema)
-    if not _is_object(schema):
-        plain = {"type": "object", "properties": {WRAP: plain}, "required": [WRAP], "additionalProperties": False}
-    strict = plain.get("additionalProperties") is False
-    return {"type": "json_schema", "json_schema": {"name": WRAP, "schema": plain, "strict": strict}}
-
-
-def _unwrapped(schema: Mapping[str, Any] | None, text: str) -> str:
-    """The bare value that was asked for; what the server wrote otherwise stays for the reader of the answer."""
-    if schema is None or _is_object(schema):
-        return text
-    try:
-        value = json.loads(text)
-    except ValueError:
-        return text
-    wrapped = isinstance(value, dict) and value.keys() == {WRAP}
-    return json.dumps(value[WRAP], ensure_ascii=False) if wrapped else text
-
-
-def _is_object(schema: Mapping[str, Any]) -> bool:
-    return schema.get("type") == "object"
-
-
 def _cause(litellm: Any, exc: Exception) -> str:
     """Classify by type where LiteLLM's type says more than the status, then by the HTTP status."""
     if isinstance(exc, litellm.Timeout):
@@ -233,9 +175,7 @@ def _cause(litellm: Any, exc: Exception) -> str:
     if isinstance(exc, litellm.APIConnectionError) or _was_not_reached(exc):
         return "connection"
     status = getattr(exc, "status_code", None)
-    if not isinstance(status, int):
-        return "request"
-    return CAUSE_OF_STATUS.get(status, "server" if status >= 500 else "request")
+    return cause_of_status(status) if isinstance(status, int) else "request"
 
 
 def _was_not_reached(exc: BaseException | None) -> bool:
@@ -249,29 +189,8 @@ def _was_not_reached(exc: BaseException | None) -> bool:
     return False
 
 
-def _one_line(exc: Exception) -> str:
-    """What the server says, or else the error's first line; without any key."""
-    said = re.search(r'"message":\s*"((?:[^"\\]|\\.)+)"', str(exc))
-    text = said[1] if said else next((line for line in str(exc).splitlines() if line.strip()), type(exc).__name__)
-    text = re.sub(r"^(litellm\.)?\w+(Error|Timeout): (\w+(Error|Exception)( -|:) )*", "", text.strip()).rstrip(".")
-    for name, value in os.environ.items():
-        if len(value) >= 8 and SECRET_NAME.search(name.upper()):
-            text = text.replace(value, "***")
-    return SECRET_SHAPE.sub("***", text)[:300]
-
-
 def _retry_after_s(exc: Exception) -> float | None:
-    """Seconds the provider asks to wait: a number or an HTTP date (RFC 9110, section 10.2.3)."""
+    """Seconds the provider asks to wait, wherever LiteLLM put its headers."""
     response = getattr(exc, "response", None)
     headers = getattr(exc, "litellm_response_headers", None) or getattr(response, "headers", None) or {}
-    value = headers.get("retry-after") or headers.get("Retry-After")
-    if not value:
-        return None
-    try:
-        return max(0.0, float(value))
-    except ValueError:
-        pass
-    try:
-        return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
-    except (TypeError, ValueError):
-        return None
+    return seconds_to_wait(headers.get("retry-after") or headers.get("Retry-After"))

@@ -1,6 +1,7 @@
 """From a model's name to an engine: the one place where names are looked up.
 
-`embedded`, `gguf:PATH`, `hf:PATH-or-ID`, or LiteLLM's `provider/model` for everything behind an HTTP server.
+`embedded`, `gguf:PATH`, `hf:PATH-or-ID`, or `provider/model` for everything behind an HTTP server: posted to directly
+where it speaks OpenAI's form at an address of one's own, through LiteLLM elsewhere.
 
     engine = open_engine("hosted_vllm/smollm2", api_base="http://127.0.0.1:8000/v1")
     check_reachable(engine)
@@ -9,6 +10,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,9 +19,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from lm.base import Engine
+from lm.openai_form import base_from_environment
 from workbench.errors import ModelError, UsageError
 
 PROBE_TIMEOUT_S = 5.0
+OPENAIS_OWN = re.compile(r"(ft:)?(chatgpt|gpt-(?!oss)|o\d)")
+"""Names of OpenAI's models, also behind a gateway: LiteLLM knows which of them want other parameters."""
 FORMS = "embedded, gguf:PATH, hf:PATH-or-ID or provider/model"
 
 
@@ -72,8 +77,9 @@ def check_reachable(engine: Engine) -> None:
         ModelError: nothing listens there.
     """
     from lm.hosted import Hosted
+    from lm.server import Server
 
-    if not isinstance(engine, Hosted) or engine.api_base is None:
+    if not isinstance(engine, Hosted | Server) or engine.api_base is None:
         return
     api_base = engine.api_base
     address = urlsplit(api_base if "//" in api_base else f"//{api_base}")
@@ -108,21 +114,33 @@ def _open_local(spec: str, options: EngineOptions) -> Engine:
 
 
 def _open_hosted(spec: str, options: EngineOptions) -> Engine:
-    """LiteLLM's name of a model; its first part must be a provider that LiteLLM knows."""
+    """A model behind an HTTP server; the first part of its name must be a provider that LiteLLM knows."""
     provider, slash, model = spec.partition("/")
     if not slash or not model or ":" in provider:
         raise _unknown(spec, provider.partition(":")[0], list(OPENERS))
-    from lm.hosted import Hosted, known_providers
-
-    providers = known_providers()
-    if provider not in providers:
-        raise _unknown(spec, provider, [*OPENERS, *providers])
     given: dict[str, Any] = {
         "api_base": options.api_base,
         "concurrency": options.slots,
         "timeout_s": options.timeout_s,
     }
-    return Hosted(spec, **{name: value for name, value in given.items() if value is not None})
+    given = {name: value for name, value in given.items() if value is not None}
+    if _is_own_server(provider, model, options.api_base):
+        from lm.server import Server
+
+        return Server(spec, **given)
+    from lm.hosted import Hosted, known_providers
+
+    providers = known_providers()
+    if provider not in providers:
+        raise _unknown(spec, provider, [*OPENERS, *providers])
+    return Hosted(spec, **given)
+
+
+def _is_own_server(provider: str, model: str, api_base: str | None) -> bool:
+    """Whether OpenAI's form is spoken at an address of the user's, given or in the environment."""
+    if provider == "openai" and not OPENAIS_OWN.match(model):
+        return bool(api_base or base_from_environment("openai/"))
+    return provider == "hosted_vllm"
 
 
 def _unknown(spec: str, part: str, names: list[str]) -> UsageError:

@@ -16,7 +16,7 @@ from apo.evaluate import Evaluator
 from apo.moves import Move, apply_moves
 from apo.propose import Limits, Proposer
 from apo.race import race_cost, stretches
-from apo.search import Event, Plan, Reflector, Search, SearchResult, planned_calls
+from apo.search import Event, Plan, Reflector, Search, SearchResult, planned_calls, split_final
 from lm.base import Request
 from lm.budget import Budget
 from lm.fake import Answer
@@ -198,5 +198,5 @@ def test_a_reflector_proposes_for_the_champion_after_the_first_round() -> None:
 def test_planned_calls_is_what_the_first_round_takes_at_most(calls: int) -> None:
     plan = Plan(calls, heat=12)
     assert planned_calls(plan, 48) <= calls
-    parts = stretches(48, 12)
+    parts, _ = split_final(stretches(48, 12))
     assert planned_calls(plan, 48) in {0, *(race_cost(width, parts) for width in range(2, 40))}

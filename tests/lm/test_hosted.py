@@ -1,3 +1,7 @@
+"""The engines behind HTTP: what both promise is tested on both, LiteLLM's own part on `Hosted` alone."""
+
+from dataclasses import replace
+
 import anyio
 import pytest
 
@@ -6,11 +10,14 @@ from lm.budget import Price
 from lm.hosted import Hosted, known_providers
 from lm.retry import Retry
 from lm.road import Road
+from lm.server import Server
 from tests.lm.openai_server import Fault, OpenAIServer
 from workbench.errors import ModelError
 
 SCHEMA = {"type": "object", "properties": {"answer": {"type": "string"}}, "additionalProperties": False}
 KEY = "sk-test-0123456789abcdef"
+
+on_both = pytest.mark.parametrize("open_", [Hosted, Server])
 
 
 def ask(text="hello", **settings):
@@ -33,19 +40,20 @@ def complete(engine, *requests):
     return anyio.run(main)
 
 
-def fail(fault, *, spec="hosted_vllm/m", timeout_s=30.0):
+def fail(open_, fault, *, spec="hosted_vllm/m", timeout_s=30.0):
     with OpenAIServer(fault=lambda digest, attempt: fault) as server:
-        (error,) = complete(Hosted(spec, api_base=server.base_url, timeout_s=timeout_s), ask())
+        (error,) = complete(open_(spec, api_base=server.base_url, timeout_s=timeout_s), ask())
     assert isinstance(error, ModelError)
     assert "\n" not in str(error)
     return error, server
 
 
+@on_both
 @pytest.mark.parametrize("spec", ["hosted_vllm/m", "openai/m"])
-def test_hosted_sends_the_whole_request(spec, monkeypatch):
+def test_engine_sends_the_whole_request(open_, spec, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     with OpenAIServer() as server:
-        engine = Hosted(spec, api_base=server.base_url)
+        engine = open_(spec, api_base=server.base_url)
         (reply,) = complete(engine, ask(max_tokens=7, temperature=0.5, seed=3, stop=("END",), schema=SCHEMA))
     (body,) = server.bodies
     assert body["messages"] == [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "hello"}]
@@ -57,18 +65,21 @@ def test_hosted_sends_the_whole_request(spec, monkeypatch):
     assert reply.latency_s is not None
 
 
-def test_hosted_sends_no_schema_and_no_stop_when_none_is_asked():
+@on_both
+def test_engine_sends_no_schema_and_no_stop_when_none_is_asked(open_):
     with OpenAIServer() as server:
-        complete(Hosted("hosted_vllm/m", api_base=server.base_url), ask())
+        complete(open_("hosted_vllm/m", api_base=server.base_url), ask())
     assert not {"response_format", "stop"} & set(server.bodies[0])
 
 
-def test_hosted_calls_an_open_schema_not_strict():
+@on_both
+def test_engine_calls_an_open_schema_not_strict(open_):
     with OpenAIServer() as server:
-        complete(Hosted("hosted_vllm/m", api_base=server.base_url), ask(schema={"type": "object"}))
+        complete(open_("hosted_vllm/m", api_base=server.base_url), ask(schema={"type": "object"}))
     assert server.bodies[0]["response_format"]["json_schema"]["strict"] is False
 
 
+@on_both
 @pytest.mark.parametrize(
     ("fault", "cause", "retryable", "retry_after_s"),
     [
@@ -84,37 +95,43 @@ def test_hosted_calls_an_open_schema_not_strict():
     ids=lambda value: str(value.status) if isinstance(value, Fault) else None,
 )
 @pytest.mark.parametrize("spec", ["hosted_vllm/m", "openai/m"])
-def test_hosted_maps_statuses_to_causes_and_does_not_retry(spec, fault, cause, retryable, retry_after_s, monkeypatch):
+def test_engine_maps_statuses_to_causes_and_does_not_retry(
+    open_, spec, fault, cause, retryable, retry_after_s, monkeypatch
+):
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    error, server = fail(fault, spec=spec)
+    error, server = fail(open_, fault, spec=spec)
     assert (error.cause, error.retryable, error.retry_after_s) == (cause, retryable, retry_after_s)
     assert server.counts["requests"] == 1
     assert "scripted fault;" in str(error)
 
 
-def test_hosted_reads_an_http_date_in_retry_after():
-    error, _ = fail(Fault(429, "Wed, 21 Oct 2015 07:28:00 GMT"))
+@on_both
+def test_engine_reads_an_http_date_in_retry_after(open_):
+    error, _ = fail(open_, Fault(429, "Wed, 21 Oct 2015 07:28:00 GMT"))
     assert error.retry_after_s == 0.0
 
 
-def test_hosted_gives_up_on_a_server_that_hangs():
-    error, server = fail(Fault(0), timeout_s=0.3)
+@on_both
+def test_engine_gives_up_on_a_server_that_hangs(open_):
+    error, server = fail(open_, Fault(0), timeout_s=0.3)
     assert (error.cause, error.retryable) == ("timeout", True)
     assert "0.3 s" in str(error)
     assert server.counts["requests"] == 1
 
 
-def test_hosted_says_that_a_server_is_down():
+@on_both
+def test_engine_says_that_a_server_is_down(open_):
     with OpenAIServer() as server:
         api_base = server.base_url
-    (error,) = complete(Hosted("hosted_vllm/m", api_base=api_base), ask())
+    (error,) = complete(open_("hosted_vllm/m", api_base=api_base), ask())
     assert (error.cause, error.retryable) == ("connection", True)
     assert "start the server" in str(error)
 
 
-def test_hosted_reports_a_server_that_dies_mid_call_as_missing_data():
+@on_both
+def test_engine_reports_a_server_that_dies_mid_call_as_missing_data(open_):
     with OpenAIServer(latency_s=30) as server:
-        engine = Hosted("hosted_vllm/m", api_base=server.base_url)
+        engine = open_("hosted_vllm/m", api_base=server.base_url)
 
         async def main():
             async with anyio.create_task_group() as group:
@@ -133,15 +150,16 @@ def test_hosted_reports_a_server_that_dies_mid_call_as_missing_data():
     assert (error.cause, error.retryable) == ("connection", True)
 
 
-def test_hosted_never_repeats_a_key(monkeypatch):
+@on_both
+def test_engine_never_repeats_a_key(open_, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     echo = Fault(401, None, f"Incorrect API key provided: {KEY}. Not sk-test-01****cdef.")
-    error, server = fail(echo, spec="openai/m")
+    error, server = fail(open_, echo, spec="openai/m")
     assert server.headers[0]["authorization"] == f"Bearer {KEY}"
     assert "Incorrect API key provided: ***" in str(error)
     assert "sk-" not in str(error)
     assert error.__cause__ is None
-    assert error.__suppress_context__
+    assert error.__suppress_context__ or error.__context__ is None
 
 
 @pytest.mark.parametrize("spec", ["openai/gpt-4o", "anthropic/claude-sonnet-4-5", "gemini/gemini-2.5-pro"])
@@ -167,9 +185,10 @@ def test_price_is_that_of_the_longest_context():
     assert price.prompt_usd_per_token > entry["input_cost_per_token"]
 
 
-def test_cost_of_an_unpriced_server_is_unknown_and_not_zero():
+@on_both
+def test_cost_of_an_unpriced_server_is_unknown_and_not_zero(open_):
     with OpenAIServer() as server:
-        (reply,) = complete(Hosted("hosted_vllm/m", api_base=server.base_url), ask())
+        (reply,) = complete(open_("hosted_vllm/m", api_base=server.base_url), ask())
     assert reply.usage.cost_usd is None
 
 
@@ -192,19 +211,21 @@ def test_known_providers_are_litellms():
     assert {"openai", "anthropic", "hosted_vllm", "ollama"} <= set(known_providers())
 
 
-def test_hosted_survives_a_second_event_loop():
+@on_both
+def test_engine_survives_a_second_event_loop(open_):
     with OpenAIServer() as server:
-        engine = Hosted("hosted_vllm/m", api_base=server.base_url)
+        engine = open_("hosted_vllm/m", api_base=server.base_url)
         replies = complete(engine, ask("a")) + complete(engine, ask("b"))
     assert [type(reply) for reply in replies] == [Reply, Reply]
 
 
-def test_road_retries_a_hosted_model_and_honours_retry_after():
+@on_both
+def test_road_retries_a_server_and_honours_retry_after(open_):
     script = [Fault(429, 0.01), Fault(500)]
     with OpenAIServer(fault=lambda digest, attempt: script[attempt] if attempt < len(script) else None) as server:
 
         async def main():
-            road = Road(Hosted("hosted_vllm/m", api_base=server.base_url), retry=Retry(attempts=3, base_s=0.01))
+            road = Road(open_("hosted_vllm/m", api_base=server.base_url), retry=Retry(attempts=3, base_s=0.01))
             reply = await road.complete(ask())
             await road.aclose()
             return reply
@@ -213,11 +234,12 @@ def test_road_retries_a_hosted_model_and_honours_retry_after():
     assert (server.counts["429"], server.counts["500"], server.counts["served"]) == (1, 1, 1)
 
 
-def test_hosted_keeps_to_its_concurrency():
+@on_both
+def test_engine_keeps_to_its_concurrency(open_):
     with OpenAIServer(latency_s=0.02) as server:
 
         async def main():
-            road = Road(Hosted("hosted_vllm/m", api_base=server.base_url, concurrency=3))
+            road = Road(open_("hosted_vllm/m", api_base=server.base_url, concurrency=3))
             await road.complete_all([ask(str(number)) for number in range(12)])
             await road.aclose()
 
@@ -225,14 +247,56 @@ def test_hosted_keeps_to_its_concurrency():
     assert server.counts["max_in_flight"] == 3
 
 
-def test_hosted_asks_for_a_list_inside_an_object_and_takes_it_out_again():
-    from lm.hosted import _response_format, _unwrapped
+@on_both
+def test_engine_asks_for_a_list_inside_an_object_and_takes_it_out_again(open_):
+    schema = {"type": "array", "items": {"type": "string"}}
+    with OpenAIServer(answer=lambda body: '{"answer": ["é"]}') as server:
+        (reply,) = complete(open_("hosted_vllm/m", api_base=server.base_url), ask(schema=schema))
+    assert server.bodies[0]["response_format"]["json_schema"]["schema"]["properties"] == {"answer": schema}
+    assert reply.text == '["é"]'
 
-    schema = {"type": "array", "items": {"type": "string", "x-copied-from": "text"}}
-    asked = _response_format(schema)["json_schema"]
-    assert asked["strict"] is True
-    assert asked["schema"]["properties"]["answer"] == {"type": "array", "items": {"type": "string"}}
-    assert _unwrapped(schema, '{"answer": ["é"]}') == '["é"]'
-    assert _unwrapped(schema, '["é"]') == '["é"]'
-    assert _unwrapped(schema, "no json") == "no json"
-    assert _unwrapped({"type": "object"}, '{"answer": 1}') == '{"answer": 1}'
+
+@on_both
+def test_engine_lets_a_cancellation_through(open_):
+    with OpenAIServer(latency_s=30) as server:
+
+        async def main():
+            engine = open_("hosted_vllm/m", api_base=server.base_url)
+            with anyio.move_on_after(0.2) as scope:
+                await engine.complete(ask())
+            await engine.aclose()
+            return scope.cancelled_caught
+
+        assert anyio.run(main)
+
+
+@pytest.mark.parametrize("address", ["{}/", "{}/chat/completions"])
+@on_both
+def test_engine_understands_an_address_however_it_ends(open_, address):
+    with OpenAIServer() as server:
+        (reply,) = complete(open_("hosted_vllm/m", api_base=address.format(server.base_url)), ask())
+    assert isinstance(reply, Reply)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"schema": SCHEMA, "stop": ("a", "b")}, {"schema": {"type": "array", "items": {"x-copied-from": "text"}}}],
+    ids=["plain", "closed schema", "list"],
+)
+def test_both_engines_send_the_same_body_and_read_the_same_answer(settings):
+    with OpenAIServer() as server:
+        replies = [
+            complete(open_("hosted_vllm/org/m", api_base=server.base_url), ask("é 😀", **settings))[0]
+            for open_ in (Hosted, Server)
+        ]
+    assert server.bodies[0] == server.bodies[1]
+    assert replace(replies[0], latency_s=None) == replace(replies[1], latency_s=None)
+
+
+@pytest.mark.parametrize(
+    "fault", [Fault(status, 2, "The model `x` does not exist.") for status in (400, 401, 429, 503)]
+)
+def test_both_engines_give_the_same_error(fault):
+    first, second = (fail(open_, fault)[0] for open_ in (Hosted, Server))
+    assert str(first) == str(second)
+    assert (first.cause, first.retryable, first.retry_after_s) == (second.cause, second.retryable, second.retry_after_s)

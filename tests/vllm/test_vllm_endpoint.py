@@ -1,4 +1,4 @@
-"""The hosted engine against a real vLLM server on a CPU; `make test-vllm` builds what it needs and runs it."""
+"""The direct engine against a real vLLM server on a CPU; `make test-vllm` builds what it needs and runs it."""
 
 import json
 import os
