@@ -110,8 +110,10 @@ def arrivals(base_url: str) -> list[Arrival]:
 
 
 def copy_task(folder: Path) -> Path:
-    """The example with a shorter sealed file and no looks at it yet."""
+    """The example with a start that leaves room for a gain, a shorter sealed file and no looks at it yet."""
     shutil.copytree(EXAMPLE, folder, ignore=shutil.ignore_patterns("*.looks.jsonl"))
+    prompt = folder / "prompt.md"
+    prompt.write_text(prompt.read_text(encoding="utf-8").partition("# demos")[0], encoding="utf-8")
     with (EXAMPLE / "sealed.jsonl").open("rb") as lines:
         (folder / "sealed.jsonl").write_bytes(b"".join(islice(lines, SEALED)))
     return folder / "task.toml"
