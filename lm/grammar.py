@@ -13,7 +13,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-COPY_KEY = "x-copied-from"
+from workbench.copying import COPY_KEY
+
 COMPACT = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
 MAX_ITEMS = 16
 """Longest list of copied strings where the schema sets none: a small model would repeat itself to the end."""

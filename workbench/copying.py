@@ -14,6 +14,7 @@ from workbench.errors import UsageError
 from workbench.prompts import Prompt
 
 COPY_KEY = "x-copied-from"
+"""In a prompt file its value is an input's name, in a request the input's text."""
 
 
 def schema_for(schema: Mapping[str, Any], inputs: Mapping[str, str]) -> dict[str, Any]:
