@@ -22,7 +22,7 @@ from lm.road import Road, request_key
 from workbench.copying import schema_for
 from workbench.errors import ModelError
 from workbench.metrics import Metric, Tally
-from workbench.prompts import Nearest, Prompt
+from workbench.prompts import Prompt
 from workbench.rendering import file_demos, output_schema, parse_answer, render
 
 GIVEN_UP = ModelError("no answer in the interrupted run", cause="given_up")
@@ -108,9 +108,7 @@ class Evaluator:
         return [replace(outcome, key=key) for outcome, key in zip(outcomes, keys, strict=True)]
 
     def scorable(self, prompt: Prompt, examples: Sequence[Example]) -> list[Example]:
-        """The examples that the prompt does not show among its fixed demos."""
-        if isinstance(prompt.demo_mode, Nearest):
-            return list(examples)
+        """The examples that the prompt does not show among the demos of its file."""
         shown = {fold_inputs(prompt, demo.inputs) for demo in file_demos(prompt)}
         return [example for example in examples if fold_inputs(prompt, example.inputs) not in shown]
 

@@ -62,7 +62,7 @@ def _describe_field(prompt: Prompt, *, name: str, text: str) -> Prompt:
 
 
 def _set_demos(prompt: Prompt, *, demos: Sequence[str]) -> Prompt:
-    """Show exactly these demos (lines of JSON) in this order; locked demos stay first, kept ones keep their ids."""
+    """Hold exactly these demos (lines of JSON) in this order; locked demos stay first, kept ones keep their ids."""
     locked = [rule for rule in prompt.rules("demos") if rule.locked]
     wanted = [text for text in dict.fromkeys(demos) if text not in {rule.text for rule in locked}]
     for rule in prompt.rules("demos"):
@@ -74,12 +74,12 @@ def _set_demos(prompt: Prompt, *, demos: Sequence[str]) -> Prompt:
             prompt = move_rule(prompt, held[text], "demos", place)
         else:
             prompt = add_rule(prompt, "demos", text, at=place)
-    return prompt if isinstance(prompt.demo_mode, Fixed) else set_demo_mode(prompt, Fixed())
+    return prompt
 
 
 def _retrieve_demos(prompt: Prompt, *, method: Literal["bm25", "encoder"], k: int) -> Prompt:
-    """Show the k nearest of the labelled pool instead of fixed demos."""
-    return set_demo_mode(prompt, Nearest(method, k))
+    """Show the k nearest of the labelled pool after the demos of the file; none of them when k is 0."""
+    return set_demo_mode(prompt, Nearest(method, k) if k else Fixed())
 
 
 APPLY: dict[Kind, Callable[..., Prompt]] = {

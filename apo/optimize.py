@@ -22,6 +22,7 @@ from apo.page import render_page
 from apo.propose import Limits, Proposer
 from apo.reflect import open_reflector
 from apo.report import Calls, GateResult, build_report
+from apo.retrieve import installed
 from apo.search import Event, Plan, Search, SearchResult, least_calls
 from apo.task import ModelSettings, Task
 from lm.base import Engine
@@ -144,7 +145,7 @@ async def _optimize(task: Task, work: Work) -> dict[str, Any]:
     lost = [key for event in work.run.events if event["event"] == "trial" for key in event["lost"]]
     evaluator = Evaluator(road, task.metric, pool=task.dev, decoding=decoding, lost=lost)
     search = task.file.search
-    limits = Limits(search.demos, search.retrieval)
+    limits = Limits(search.demos, installed(search.retrieval))
     log = EventLog(work.run, work.observe)
     reflector = open_reflector(search.reflect_model, work.reflections, task, observe=log)
     try:

@@ -14,17 +14,22 @@ from apo.board import Board, Candidate
 from apo.examples import Example
 from apo.moves import Move, apply_moves
 from apo.task import gold_demo
-from workbench.copying import copied_from
+from workbench.copying import copied_from, copied_shape
 from workbench.errors import OpenbookError
-from workbench.prompts import PROSE_SLOTS, Nearest, Prompt, Rule
+from workbench.prompts import PROSE_SLOTS, Fixed, Method, Prompt, Rule
 from workbench.rendering import demo_text
+from workbench.shape import shape_of
 
 EMPTY_SHARES = (0.0, 0.15, 0.25, 0.35)
 """Shares of demos without an answer; an even mix teaches a small model to answer nothing."""
 COPY_SHARE = 0.9
 """Share of fresh proposals that hold answers to the words of the input, where that can be right."""
-RETRIEVAL_SHARE = 0.35
+SHAPE_SHARE = 0.75
+"""Share of those that also hold them to the shape that the dev answers have in common, where they have one."""
+RETRIEVAL_SHARE = 0.45
 """Share of fresh demo proposals that retrieve them per input."""
+NEIGHBOURS = (2, 3, 4)
+"""Demos retrieved per input that are tried."""
 MAX_BANK_RULES = 2
 """Rules of the bank that one exploring proposal tries at a time."""
 
@@ -34,8 +39,9 @@ class Limits:
     """What proposals may do."""
 
     demos: int = 8
-    """Most demos of a prompt."""
-    retrieval: bool = True
+    """Most demos of a request, those of the file and those retrieved."""
+    retrieval: tuple[Method, ...] = ("bm25",)
+    """Ways to retrieve demos that may be tried; none keeps all demos in the file."""
 
 
 class Proposer:
@@ -47,6 +53,7 @@ class Proposer:
         self._bank = bank
         self._limits = limits
         self._rng = rng
+        self._shape = shape_of([answer for example in pool for answer in example.gold])
 
     def explore(self, start: Prompt, board: Board) -> list[Move]:
         """A fresh point far from others: new demos, perhaps rules from the bank, perhaps other slots."""
@@ -69,6 +76,8 @@ class Proposer:
             self._drop_rule,
             self._move_rule,
             lambda prompt, _board: self._copying(prompt),
+            self._toggle_shape,
+            self._other_retrieval,
         ]
         if mates:
             steps += [lambda prompt, _board: self._cross(prompt, self._rng.choice(mates))] * 3
@@ -80,23 +89,61 @@ class Proposer:
         verbatim = all(answer in example.inputs[source] for example in self._pool for answer in example.gold)
         if not verbatim or copied_from(prompt, field) or self._rng.random() >= COPY_SHARE:
             return []
-        return [Move("copy_answers", {"field": field, "source": source}, "every dev answer stands in its text")]
+        shape = self._shape if self._rng.random() < SHAPE_SHARE else None
+        return [_copy(field, source, shape)]
+
+    def _toggle_shape(self, prompt: Prompt, _board: Board) -> list[Move]:
+        """Hold copied answers to the shape of the dev answers, or let go of it."""
+        field = next(iter(prompt.output))
+        source = copied_from(prompt, field)
+        if source is None or self._shape is None:
+            return []
+        return [_copy(field, source, None if copied_shape(prompt, field) else self._shape)]
 
     def _demos(self, prompt: Prompt, board: Board) -> list[Move]:
         """Demos drawn anew: number and share of empty ones by chance, hard examples more likely."""
         if self._limits.demos < 1 or len(self._pool) < 2:
             return []
-        if self._limits.retrieval and self._rng.random() < RETRIEVAL_SHARE:
-            k = self._rng.choice([k for k in (2, 3, 4) if k <= self._limits.demos] or [1])
-            return [Move("retrieve_demos", {"method": "bm25", "k": k}, "demos near each input")]
-        size = self._rng.randint(min(3, self._limits.demos), self._limits.demos)
+        retrieval = self._retrieval(prompt) if self._rng.random() < RETRIEVAL_SHARE else self._no_retrieval(prompt)
+        room = self._limits.demos - sum(int(move.args["k"]) for move in retrieval)
+        if retrieval and self._rng.random() < 0.5:
+            room = 0
+        size = self._rng.randint(min(3, room), room)
+        return [*self._fixed_demos(prompt, board, size), *retrieval]
+
+    def _retrieval(self, prompt: Prompt) -> list[Move]:
+        """Demos near each input, found in one of the ways that are allowed."""
+        if not self._limits.retrieval or self._limits.demos < 1:
+            return []
+        k = self._rng.choice([k for k in NEIGHBOURS if k <= self._limits.demos] or [1])
+        method = self._rng.choice(self._limits.retrieval)
+        return [Move("retrieve_demos", {"method": method, "k": k}, "demos near each input")]
+
+    def _no_retrieval(self, prompt: Prompt) -> list[Move]:
+        """All demos in the file again."""
+        if isinstance(prompt.demo_mode, Fixed):
+            return []
+        args = {"method": prompt.demo_mode.method, "k": 0}
+        return [Move("retrieve_demos", args, "the same demos for each input")]
+
+    def _other_retrieval(self, prompt: Prompt, _board: Board) -> list[Move]:
+        """Other neighbours or none; demos of the file that leave no room for them go."""
+        moves = self._no_retrieval(prompt) if self._rng.random() < 0.3 else self._retrieval(prompt)
+        room = self._limits.demos - sum(int(move.args["k"]) for move in moves)
+        texts = _texts(prompt)
+        if moves and len(texts) > room:
+            return [self._set_demos(prompt, texts[:room], "room for the nearest"), *moves]
+        return moves
+
+    def _fixed_demos(self, prompt: Prompt, board: Board, size: int) -> list[Move]:
+        """Demos of the file drawn anew."""
         share = self._rng.choice(EMPTY_SHARES)
         n_empty = round(size * share)
         empty = [example for example in self._pool if not example.gold]
         filled = [example for example in self._pool if example.gold]
         chosen = self._draw(filled, size - n_empty, board) + self._draw(empty, n_empty, board)
         self._rng.shuffle(chosen)
-        reason = f"{len(chosen)} demos by label pattern, {n_empty} without an answer"
+        reason = f"{len(chosen)} demos by label pattern, {n_empty} without an answer" if size else "only the nearest"
         return [self._set_demos(prompt, [demo_text(gold_demo(prompt, example)) for example in chosen], reason)]
 
     def _draw(self, examples: Sequence[Example], n: int, board: Board) -> list[Example]:
@@ -124,7 +171,7 @@ class Proposer:
     def _add_demo(self, prompt: Prompt, board: Board) -> list[Move]:
         texts = _texts(prompt)
         fresh = self._fresh_demo(prompt, board)
-        if fresh is None or len(texts) >= self._limits.demos:
+        if fresh is None or len(texts) + _retrieved(prompt) >= self._limits.demos:
             return []
         texts.insert(self._rng.randint(0, len(texts)), fresh)
         return [self._set_demos(prompt, texts, "add one demo")]
@@ -148,7 +195,7 @@ class Proposer:
         own, others = _texts(prompt), _texts(mate.prompt)
         if not own or not others:
             return []
-        size = min(self._limits.demos, max(len(own), len(others)))
+        size = min(self._limits.demos - _retrieved(prompt), max(len(own), len(others)))
         pool = list(dict.fromkeys(own + others))
         chosen = self._rng.sample(pool, min(size, len(pool)))
         return [self._set_demos(prompt, chosen, f"demos crossed with {mate.name}")]
@@ -208,11 +255,19 @@ def try_moves(prompt: Prompt, moves: Sequence[Move]) -> Prompt | None:
     return None if moved.text == prompt.text else moved
 
 
+def _copy(field: str, source: str, shape: str | None) -> Move:
+    args = {"field": field, "source": source, **({"shape": shape} if shape else {})}
+    return Move("copy_answers", args, f"every dev answer stands in its text{', most in one shape' if shape else ''}")
+
+
 def _texts(prompt: Prompt) -> list[str]:
-    """Free fixed demos as lines; none where demos are retrieved."""
-    if isinstance(prompt.demo_mode, Nearest):
-        return []
+    """Free demos of the file as lines."""
     return [rule.text for rule in prompt.rules("demos") if not rule.locked]
+
+
+def _retrieved(prompt: Prompt) -> int:
+    """How many demos each input retrieves."""
+    return 0 if isinstance(prompt.demo_mode, Fixed) else prompt.demo_mode.k
 
 
 def _free_rules(prompt: Prompt) -> list[Rule]:

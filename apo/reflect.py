@@ -34,7 +34,7 @@ from lm.store import ReplyStore
 from workbench.errors import ModelError, OpenbookError
 from workbench.nearest import Bm25, tokenize
 from workbench.prompts import PLACEHOLDER, PROSE_SLOTS, Nearest, Prompt, Slot, parse_prompt
-from workbench.rendering import output_schema, parse_answer, render
+from workbench.rendering import file_demos, output_schema, parse_answer, render
 
 FAILURES = 12
 """Most failures that one proposal round looks at."""
@@ -276,11 +276,11 @@ def list_rules(prompt: Prompt) -> str:
 
 
 def list_turns(prompt: Prompt, example: Example) -> str:
-    """The turns before a case's own: the system turn and, where they are fixed, the demos."""
+    """The turns before a case's own: the system turn and the demos of the file."""
     retrieved = isinstance(prompt.demo_mode, Nearest)
     note = ["Then solved examples near the input, chosen for each case."] if retrieved else []
     inputs = {name: example.inputs[name] for name in prompt.inputs}
-    turns = render(prompt, inputs, () if retrieved else None)[:-1]
+    turns = render(prompt, inputs, file_demos(prompt))[:-1]
     return "\n".join([*(f"{role}: {content}" for role, content in turns), *note])
 
 

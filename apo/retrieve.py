@@ -1,6 +1,7 @@
 """Demos that are retrieved per input: the labelled examples most like it, as a prompt's `demos: {nearest, k}` asks.
 
-An input never retrieves itself or a copy of itself: it would be shown its own answer.
+They come after the demos of the file, which all requests share. An input never retrieves itself or a copy of itself: it
+would be shown its own answer.
 
     retriever = Retriever(task.dev)
     turns = render(prompt, inputs, retriever.nearest(prompt, inputs))
@@ -18,17 +19,23 @@ from numpy.typing import NDArray
 
 from apo.examples import Example, normalized_text
 from apo.task import gold_demo
-from lm.encoder import Encoder
+from lm.encoder import Encoder, encoder_installed
 from workbench.documents import Document
 from workbench.errors import UsageError
 from workbench.nearest import Bm25, best
-from workbench.prompts import Nearest, Prompt
-from workbench.rendering import Demo
+from workbench.prompts import Method, Nearest, Prompt
+from workbench.rendering import Demo, file_demos
 
 DECIMALS = 5
 """Digits of a cosine that count; those behind differ by machine, and equal texts must stay in the pool's order."""
 QUERIES = 4096
 """Queries whose cosines are remembered."""
+
+
+def installed(methods: Sequence[Method]) -> tuple[Method, ...]:
+    """Those of the methods that work here: `encoder` needs the extra `local`."""
+    return tuple(method for method in methods if method != "encoder" or encoder_installed())
+
 
 Encode = Callable[[Sequence[str]], NDArray[np.floating[Any]]]
 """Embeddings of texts, of unit length, shape (n, dimensions)."""
@@ -65,7 +72,7 @@ class Retriever:
             self._index(prompt, prompt.demo_mode)
 
     def nearest(self, prompt: Prompt, inputs: Mapping[str, str]) -> list[Demo] | None:
-        """The demos to show for one input, the nearest last; None when the prompt does not retrieve them.
+        """The demos to show for one input, those of the file first, the nearest last; None when all are of the file.
 
         Raises:
             UsageError: the pool is empty.
@@ -75,9 +82,11 @@ class Retriever:
             return None
         index = self._index(prompt, prompt.demo_mode)
         own = _folded(inputs)
-        copies = [position for position, folded in enumerate(index.folded) if folded == own]
+        shown = file_demos(prompt)
+        known = {own, *(_folded(demo.inputs) for demo in shown)}
+        copies = [position for position, folded in enumerate(index.folded) if folded in known]
         found = best(index.scores(_joined(inputs)), prompt.demo_mode.k, exclude=copies)
-        return [gold_demo(prompt, self._pool[position]) for position in reversed(found)]
+        return [*shown, *(gold_demo(prompt, self._pool[position]) for position in reversed(found))]
 
     def _index(self, prompt: Prompt, mode: Nearest) -> _Index:
         if not self._pool:

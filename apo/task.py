@@ -22,9 +22,10 @@ from typing import Literal
 from pydantic import Field
 
 from apo.examples import Example, load_examples, refuse_overlap
+from workbench.copying import check_copies
 from workbench.errors import DataError, UsageError
 from workbench.metrics import METRICS, Metric
-from workbench.prompts import Prompt, load_prompt
+from workbench.prompts import Method, Prompt, load_prompt
 from workbench.rendering import Demo, file_demos, output_schema, render
 from workbench.runs import Inputs, digest_file
 from workbench.settings import Settings, load_toml
@@ -59,8 +60,8 @@ class SearchSettings(Settings):
     """Candidates that enter a round."""
     demos: int = Field(default=8, ge=0)
     """Most demos a prompt may show."""
-    retrieval: bool = True
-    """Whether demos may be retrieved per input: better on some tasks, but no prefix is shared between calls."""
+    retrieval: tuple[Method, ...] = ("bm25", "encoder")
+    """How demos may be retrieved per input; `encoder` is left out where it is not installed. [] keeps them fixed."""
     reflect_model: str | None = None
     """A capable model that proposes edits from failures and successes."""
 
@@ -176,6 +177,7 @@ def _check(task: Task) -> None:
             f"{task.path}: no dev example has an answer with labels {task.file.labels}; correct labels, or add answers"
         )
     output_schema(task.prompt)
+    check_copies(task.prompt)
     for file, batch in zip(task.file.dev, task.batches, strict=True):
         _check_gold(task, batch, task.path.parent / file)
     _check_gold(task, task.sealed, task.path.parent / str(task.file.sealed))

@@ -23,6 +23,7 @@ import numpy as np
 from apo.evaluate import Evaluator
 from apo.examples import Example
 from apo.propose import Limits, Proposer
+from apo.retrieve import installed
 from apo.search import Event, Plan, Search
 from apo.task import gold_demo
 from lm.budget import Budget, Price
@@ -137,7 +138,7 @@ async def optimize(
     """One search on the open half: champion, its dev score, rounds."""
     evaluator = Evaluator(road, METRICS["strings"], pool=opened)
     bank = load_prompt(HERE / "fire_rules.md")
-    proposer = Proposer(opened, bank, Limits(), random.Random(1000 + seed))
+    proposer = Proposer(opened, bank, Limits(retrieval=installed(("bm25", "encoder"))), random.Random(1000 + seed))
     search = Search(evaluator, proposer, opened, Plan(calls, seed=seed), observe=trace)
     result = await search.run(start)
     return result.champion.prompt, result.board.score(result.champion.name) or 0.0, result.rounds

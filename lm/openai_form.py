@@ -17,7 +17,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from lm.base import Request
-from lm.grammar import without_copies
+from workbench.copying import without_copies
 from workbench.errors import ModelError
 
 DEFAULT_BASES = {"ollama": "http://localhost:11434", "ollama_chat": "http://localhost:11434"}

@@ -50,6 +50,10 @@ class Rule:
     locked: bool = False
 
 
+Method = Literal["bm25", "encoder"]
+"""How near two texts are: by the words they share, or by their embeddings (lm/encoder.py)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fixed:
     """Every request shows the demos of the file."""
@@ -57,9 +61,9 @@ class Fixed:
 
 @dataclass(frozen=True, slots=True)
 class Nearest:
-    """Every request shows the `k` demos of a labelled pool that are nearest to its input."""
+    """Every request shows the demos of the file, then the `k` of a labelled pool that are nearest to its input."""
 
-    method: Literal["bm25", "encoder"]
+    method: Method
     k: int
 
 

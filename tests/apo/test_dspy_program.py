@@ -182,7 +182,7 @@ def test_request_is_what_our_own_evaluation_asks(open_lm) -> None:
 def test_retrieved_demos_are_the_nearest_and_never_the_input() -> None:
     inputs = {"text": "siemens: lifts outlook"}
     demos = [Demo(POOL[n].inputs, {"companies": list(POOL[n].gold)}) for n in (2, 3)]
-    assert turns(PromptProgram(NEAREST, pool=POOL), **inputs) == render(NEAREST, inputs, demos)
+    assert turns(PromptProgram(NEAREST, pool=POOL), **inputs) == render(NEAREST, inputs, [*file_demos(FULL), *demos])
 
 
 def test_retrieval_without_a_pool_is_refused() -> None:

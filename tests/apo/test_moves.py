@@ -66,12 +66,12 @@ def test_locked_rules_survive_any_moves(steps: list[Move]) -> None:
 
 @settings(max_examples=40)
 @given(demo_lists)
-def test_set_demos_shows_exactly_these_in_order_after_the_locked(demos: list[str]) -> None:
+def test_set_demos_holds_exactly_these_in_order_after_the_locked(demos: list[str]) -> None:
     prompt = apply_moves(
         START, [Move("retrieve_demos", {"method": "bm25", "k": 2}), Move("set_demos", {"demos": demos})]
     )
     assert [rule.text for rule in prompt.rules("demos")] == [START.rule("d9").text, *dict.fromkeys(demos)]
-    assert prompt.demo_mode == Fixed()
+    assert prompt.demo_mode == Nearest("bm25", 2)
     assert len(file_demos(prompt)) == 1 + len(set(demos))
 
 
@@ -86,6 +86,7 @@ def test_set_demos_keeps_the_ids_of_kept_demos() -> None:
 def test_retrieve_demos_sets_the_mode() -> None:
     prompt = apply_moves(START, [Move("retrieve_demos", {"method": "bm25", "k": 3})])
     assert prompt.demo_mode == Nearest("bm25", 3)
+    assert apply_moves(prompt, [Move("retrieve_demos", {"method": "bm25", "k": 0})]).demo_mode == Fixed()
 
 
 def test_describe_field_words_a_field_or_words_it_anew() -> None:

@@ -44,7 +44,7 @@ def test_the_same_seed_proposes_the_same() -> None:
 @settings(max_examples=8)
 @given(st.integers(0, 10_000), st.integers(0, 8))
 def test_every_proposal_applies_and_keeps_to_the_limits(seed: int, most: int) -> None:
-    for parent, moves in proposals(LOCKED, Limits(demos=most, retrieval=False), seed):
+    for parent, moves in proposals(LOCKED, Limits(demos=most, retrieval=()), seed):
         child = apply_moves(parent, moves)
         free = [rule.text for rule in child.rules("demos") if not rule.locked]
         assert len(free) <= most and set(free) <= POOL_DEMOS
@@ -78,7 +78,7 @@ def test_bank_rules_are_tried_once_in_their_slot() -> None:
 
 
 def test_demos_mix_kinds_and_hold_gold_answers() -> None:
-    proposer = Proposer(POOL, None, Limits(retrieval=False), random.Random(0))
+    proposer = Proposer(POOL, None, Limits(retrieval=()), random.Random(0))
     filled = empty = 0
     for _ in range(20):
         child = apply_moves(make_prompt(), proposer.explore(make_prompt(), Board()))

@@ -55,6 +55,14 @@ def test_an_empty_pool_is_refused_with_the_next_step(method) -> None:
         Retriever([]).nearest(prompt, {"text": "a"})
 
 
+def test_the_demos_of_the_file_come_first_and_are_not_retrieved_again() -> None:
+    prompt = set_demo_mode(
+        parse_prompt(f'{PROMPT}\n# demos\n\n- [d1] {{"text": "aab", "firms": []}}\n'), Nearest("bm25", 2)
+    )
+    demos = Retriever(of_texts("aab x", "aab", "x y", "z")).nearest(prompt, {"text": "aab x y"}) or []
+    assert [demo.inputs["text"] for demo in demos] == ["aab", "aab x", "x y"]
+
+
 def test_encoder_puts_the_most_similar_last_and_never_a_copy() -> None:
     retriever = Retriever(of_texts("aab", "ggg", "AAB!", "aaaab", "aab "), encode=Letters())
     assert shown(retriever, "aab") == ["ggg", "aaaab"]

@@ -168,7 +168,7 @@ def test_too_few_calls_ask_nothing() -> None:
 
 
 def test_a_search_without_ideas_says_so() -> None:
-    ran = search(by_demos, Plan(calls=2_000, heat=12, width=4), limits=Limits(demos=0, retrieval=False))
+    ran = search(by_demos, Plan(calls=2_000, heat=12, width=4), limits=Limits(demos=0, retrieval=()))
     assert ran.result.stopped == "ideas"
     assert ran.asked < 2_000
 

@@ -3,7 +3,8 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lm.grammar import copies, to_grammar, without_copies
+from lm.grammar import copies, to_grammar
+from workbench.copying import without_copies
 
 COPIED = {"type": "string", "maxLength": 20, "x-copied-from": 'Siemens and "Nokia"'}
 LIST = {"type": "array", "maxItems": 3, "items": COPIED}
@@ -24,6 +25,11 @@ def test_grammar_of_a_copied_list_holds_the_text_as_it_stands_in_json():
     assert "{0,2}" in grammar
 
 
+def test_grammar_of_a_shaped_copy_admits_the_shape_only():
+    line = to_grammar({**COPIED, "x-copied-shape": "[A-Z]/x"}).splitlines()[-1]
+    assert line.endswith(r"{1,20}/ & /[A-Z]\/x/")
+
+
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs"])))
 def test_grammar_survives_any_text(text):
     line = next(line for line in to_grammar({**COPIED, "x-copied-from": text}).splitlines() if line.startswith("COPY"))
@@ -31,8 +37,8 @@ def test_grammar_survives_any_text(text):
     assert json.loads(f'"{json.loads(source)["substring_words"]}"') == text
 
 
-def test_without_copies_drops_the_key_at_any_depth():
-    schema = {"type": "object", "properties": {"names": LIST}}
+def test_without_copies_drops_the_keys_at_any_depth():
+    schema = {"type": "object", "properties": {"names": {**LIST, "items": {**COPIED, "x-copied-shape": "[A-Z]+"}}}}
     assert copies(schema)
     assert not copies(without_copies(schema))
     assert without_copies(schema)["properties"]["names"]["items"] == {"type": "string", "maxLength": 20}
