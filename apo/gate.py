@@ -21,6 +21,7 @@ import numpy as np
 from apo.evaluate import Outcome
 from workbench.errors import DataError
 from workbench.jsonl import append_jsonl, read_tolerant
+from workbench.locking import locked
 from workbench.metrics import Kind
 from workbench.stats import (
     Interval,
@@ -76,13 +77,14 @@ def ledger_path(sealed: Path) -> Path:
 
 def charge_look(ledger: Path, sealed_sha256: str, key: str, clock: Callable[[], float]) -> int:
     """Record a look before it is taken and return its number, from 1; a question asked before keeps its number."""
-    looks = [look for look in read_tolerant(ledger) if look.get("sealed_sha256") == sealed_sha256]
-    for number, look in enumerate(looks, 1):
-        if look.get("question") == key:
-            return number
-    moment = datetime.fromtimestamp(clock(), UTC).isoformat(timespec="seconds")
-    append_jsonl(ledger, {"sealed_sha256": sealed_sha256, "question": key, "time": moment})
-    return len(looks) + 1
+    with locked(ledger):
+        looks = [look for look in read_tolerant(ledger) if look.get("sealed_sha256") == sealed_sha256]
+        for number, look in enumerate(looks, 1):
+            if look.get("question") == key:
+                return number
+        moment = datetime.fromtimestamp(clock(), UTC).isoformat(timespec="seconds")
+        append_jsonl(ledger, {"sealed_sha256": sealed_sha256, "question": key, "time": moment})
+        return len(looks) + 1
 
 
 def decide(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -115,3 +116,10 @@ def test_a_torn_ledger_line_is_no_look(tmp_path: Path) -> None:
 def test_questions_differ_by_either_prompt_and_by_model() -> None:
     keys = {question_key(*names) for names in itertools.product("ab", repeat=3)}
     assert len(keys) == 8
+
+
+def test_two_runs_at_once_are_two_looks(tmp_path: Path) -> None:
+    ledger = tmp_path / "sealed.looks.jsonl"
+    with ThreadPoolExecutor(8) as pool:
+        looks = list(pool.map(lambda n: charge_look(ledger, "file", f"question {n}", lambda: 0.0), range(24)))
+    assert sorted(looks) == list(range(1, 25))

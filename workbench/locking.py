@@ -1,0 +1,28 @@
+"""One writer at a time: a lock file that other processes wait for, which a killed process cannot leave locked.
+
+with locked(ledger):
+    ...  # read, decide, append
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock beside `path`, named after it with `.lock`; waits while another process or thread holds it.
+
+    The kernel lets go of it when its holder ends, however that happens. The empty lock file stays: removing it would
+    let two writers hold locks on two files of the same name.
+    """
+    descriptor = os.open(path.with_name(f".{path.name}.lock"), os.O_CREAT | os.O_RDWR, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
