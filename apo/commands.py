@@ -162,10 +162,13 @@ def _print_report(report: dict[str, Any], folder: Path, as_json: bool) -> None:
     if as_json:
         console.print_json({**report, "run": str(folder)})
         return
+    from apo.optimize import POOL
     from apo.terminal import format_report
 
     console.print_text(format_report(report))
     name = "champion.md" if report["verdict"]["passed"] else "draft.md"
+    if (folder / POOL).exists():
+        console.say(f"the prompt retrieves demos from {folder / POOL}: ship both, or set search.retrieval=[]")
     console.say(f"prompt {folder / name}, page {folder / 'report.html'}")
 
 

@@ -32,9 +32,11 @@ from lm.road import Road
 from lm.store import ReplyStore
 from workbench.edits import bump
 from workbench.errors import UsageError
-from workbench.prompts import Prompt
+from workbench.prompts import Nearest, Prompt
 from workbench.runs import REPORT, Run
 
+POOL = "pool.jsonl"
+"""In a run folder, the dev examples that its prompt retrieves demos from; absent when it does not."""
 PRIVATE_SEED = 0x5EED
 """Added to the seed for the gate's resampling, so that it shares no stream with the search."""
 
@@ -165,7 +167,7 @@ async def _optimize(task: Task, work: Work) -> dict[str, Any]:
         if reflector:
             await reflector.aclose()
     report = build_report(task, result, gate, Calls(road.ledger, reflector.ledger if reflector else None))
-    _write_prompt(work.run.path, result.champion.prompt, promoted=bool(gate and gate.verdict.passed))
+    _write_prompt(work.run.path, result.champion.prompt, task, promoted=bool(gate and gate.verdict.passed))
     work.run.finish(report, render_page(report))
     return report
 
@@ -197,10 +199,16 @@ def _sign(task: Task, result: SearchResult) -> SearchResult:
     return replace(result, champion=replace(champion, prompt=bump(champion.prompt, parent=task.prompt.sha256)))
 
 
-def _write_prompt(folder: Path, prompt: Prompt, *, promoted: bool) -> None:
-    """Keep the champion: as `champion.md` when it passed, else as the draft a person may still want to read."""
+def _write_prompt(folder: Path, prompt: Prompt, task: Task, *, promoted: bool) -> None:
+    """Keep the champion: as `champion.md` when it passed, else as the draft a person may still want to read.
+
+    A prompt that retrieves its demos is not whole without the pool that it retrieves from, so that lies beside it.
+    """
     name = "champion.md" if promoted else "draft.md"
     (folder / name).write_bytes(prompt.text.encode())
+    if isinstance(prompt.demo_mode, Nearest):
+        batches = [(task.path.parent / path).read_bytes().rstrip(b"\n") for path in task.file.dev]
+        (folder / POOL).write_bytes(b"\n".join(batches) + b"\n")
 
 
 class EventLog:

@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from apo.examples import load_examples
 from apo.gate import alpha_of
-from apo.optimize import plan_costs, read_report, run_task
+from apo.optimize import POOL, plan_costs, read_report, run_task
 from apo.search import Event
 from apo.task import load_task
 from lm import open as opening
@@ -21,7 +22,7 @@ from lm.road import request_key
 from lm.store import ReplyStore
 from tests.apo.builders import asked_text, by_demos, random_answer, write_task
 from workbench.errors import BudgetError, DataError, ModelError, OpenbookError, UsageError
-from workbench.prompts import load_prompt
+from workbench.prompts import Nearest, load_prompt
 from workbench.runs import read_run
 
 BUSY = ModelError("busy", cause="server", retryable=True, retry_after_s=0.0)
@@ -123,6 +124,19 @@ def test_a_run_ends_with_report_prompt_and_page(bench: Bench) -> None:
     assert (bench.out / "report.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
     assert read_run(bench.out).manifest["look"]["number"] == 1
     assert read_report(bench.out)["verdict"] == json.loads(json.dumps(report["verdict"]))
+
+
+def test_a_prompt_that_retrieves_lies_beside_its_pool(bench: Bench) -> None:
+    for seed in range(6):
+        out = bench.out.with_name(f"run{seed}")
+        bench.optimize(out=out, search__seed=seed, search__retrieval='["bm25"]')
+        prompt = load_prompt(next(out / name for name in ("champion.md", "draft.md") if (out / name).exists()))
+        assert (out / POOL).exists() == isinstance(prompt.demo_mode, Nearest)
+        if (out / POOL).exists():
+            dev = load_task(bench.task).dev
+            assert load_examples(out / POOL, prompt.inputs) == dev
+            return
+    pytest.fail("no seed led to a prompt that retrieves; the test needs one")
 
 
 def test_a_run_never_takes_more_than_its_calls(bench: Bench, whole: Whole) -> None:
