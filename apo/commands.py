@@ -190,6 +190,9 @@ def _watch(task: Task) -> Any:
                     score = "unknown" if fields["score"] is None else f"{fields['score']:.3f}"
                     note = f"round {fields['round']}: champion {fields['champion']} at {score} on dev"
                     ticker.advance(0, note=note)
+                elif event.kind == "trial":
+                    fields = event.fields
+                    console.detail(f"{fields['candidate']} at {fields['score']} after {fields['n']} examples")
                 elif event.kind == "gate":
                     ticker.advance(0, note=f"sealed test, look {event.fields['look']}")
 

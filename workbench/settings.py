@@ -25,7 +25,6 @@ from pydantic_core import ErrorDetails
 
 from workbench.errors import UsageError
 
-T = TypeVar("T")
 M = TypeVar("M", bound="Settings")
 
 _SECRET = re.compile(
@@ -82,11 +81,6 @@ def apply_overrides(data: Mapping[str, Any], overrides: Sequence[str]) -> dict[s
                 raise UsageError(f"--set {pair!r}: {part!r} is a value, not a table; set {part!r} itself")
         table[parts[-1]] = _parse_value(value.strip())
     return result
-
-
-def precedence(flag: T | None, env: T | None, project: T | None, default: T) -> T:
-    """Pick the first that was given: flag, then environment, then project file, then default."""
-    return next((value for value in (flag, env, project) if value is not None), default)
 
 
 def suggest(name: str, known: Sequence[str]) -> str:

@@ -3,12 +3,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from pydantic import Field
 
 from workbench.errors import UsageError
-from workbench.settings import Settings, apply_overrides, load_toml, precedence
+from workbench.settings import Settings, apply_overrides, load_toml
 
 
 class Budget(Settings):
@@ -149,19 +147,3 @@ def test_apply_overrides_changes_nothing_else() -> None:
 def test_apply_overrides_says_what_is_wrong(pair: str) -> None:
     with pytest.raises(UsageError, match="--set"):
         apply_overrides({"b": 2}, [pair])
-
-
-options = st.none() | st.integers()
-
-
-@given(options, options, options, st.integers())
-def test_precedence_takes_the_first_that_was_given(
-    flag: int | None, env: int | None, project: int | None, default: int
-) -> None:
-    given_values = [value for value in (flag, env, project, default) if value is not None]
-    assert precedence(flag, env, project, default) == given_values[0]
-
-
-def test_precedence_takes_false_and_zero_as_given() -> None:
-    assert precedence(0, 1, 2, 3) == 0
-    assert precedence(None, False, True, True) is False
