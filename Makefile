@@ -43,7 +43,7 @@ clean: ## remove environments and caches; runs stay
 
 # The stamps make an install run again only when pyproject.toml changes; an environment that exists is kept and completed.
 $(VENV)/.dev-installed: $(VENV)/.embedded-installed
-	$(PIP) -e '.[embedded,dev]'
+	$(PIP) -e '.[embedded,local,dev]'
 	@touch $@
 
 $(VENV)/.embedded-installed: pyproject.toml

@@ -6,7 +6,7 @@ concurrency) is wrapped around it once, in `lm/road.py`, and is the same for eve
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -72,12 +72,4 @@ class Engine(Protocol):
 
     async def aclose(self) -> None:
         """Free what the engine holds."""
-        ...
-
-
-class Scorer(Protocol):
-    """An engine that can also score text."""
-
-    async def score(self, prefix: str, continuations: Sequence[str]) -> list[list[float]]:
-        """Token log-probabilities (nats) of each continuation after the shared prefix."""
         ...

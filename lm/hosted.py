@@ -54,7 +54,7 @@ class Hosted:
         self.slots = concurrency
         self.timeout_s = timeout_s
         self.api_base = api_base or base_from_environment(spec)
-        self._litellm = _load_litellm()
+        self._litellm = load_litellm()
         listed = _list_price(self._litellm.model_cost, spec)
         self._price = None if self.api_base else listed
         if listed is None:
@@ -121,15 +121,15 @@ class Hosted:
 
     def _model_error(self, exc: Exception) -> ModelError:
         said = one_line(str(exc), type(exc).__name__)
-        return model_error(self.name, _cause(self._litellm, exc), said, retry_after_s=_retry_after_s(exc))
+        return model_error(self.name, cause_of(self._litellm, exc), said, retry_after_s=retry_after_of(exc))
 
 
 def known_providers() -> list[str]:
     """What may stand before the slash of a hosted model's name."""
-    return sorted({str(getattr(provider, "value", provider)) for provider in _load_litellm().provider_list})
+    return sorted({str(getattr(provider, "value", provider)) for provider in load_litellm().provider_list})
 
 
-def _load_litellm() -> Any:
+def load_litellm() -> Any:
     """Import LiteLLM silent: no telemetry, no price list from the network, no banners."""
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
     import litellm
@@ -166,7 +166,7 @@ def _skip_price_search(price_list: dict[str, dict[str, Any]], spec: str) -> None
     price_list.setdefault(spec, {**entry, "input_cost_per_token": 0.0, "output_cost_per_token": 0.0})
 
 
-def _cause(litellm: Any, exc: Exception) -> str:
+def cause_of(litellm: Any, exc: Exception) -> str:
     """Classify by type where LiteLLM's type says more than the status, then by the HTTP status."""
     if isinstance(exc, litellm.Timeout):
         return "timeout"
@@ -189,7 +189,7 @@ def _was_not_reached(exc: BaseException | None) -> bool:
     return False
 
 
-def _retry_after_s(exc: Exception) -> float | None:
+def retry_after_of(exc: Exception) -> float | None:
     """Seconds the provider asks to wait, wherever LiteLLM put its headers."""
     response = getattr(exc, "response", None)
     headers = getattr(exc, "litellm_response_headers", None) or getattr(response, "headers", None) or {}

@@ -19,6 +19,7 @@ import anyio.to_thread
 
 from lm.base import Reply, Request, Usage
 from lm.gguf import embedded_path
+from lm.quiet import without_bars
 from workbench.errors import MissingExtraError, ModelError, UsageError
 
 
@@ -38,7 +39,7 @@ class Local:
         self.name = spec
         self.slots = 1
         self._one_at_a_time = threading.Lock()  # the model and torch's random state serve one call at a time
-        self._model, self._tokenizer = _load(spec)
+        self._model, self._tokenizer = load_causal_lm(spec)
 
     async def complete(self, request: Request) -> Reply:
         """Answer one request in a worker thread: greedy at temperature 0, else sampled with its seed.
@@ -104,8 +105,17 @@ class Local:
         )
 
 
-def _load(spec: str) -> tuple[Any, Any]:
-    """Model and tokenizer, on the CPU."""
+def load_causal_lm(spec: str, dtype: str = "bfloat16") -> tuple[Any, Any]:
+    """Model and tokenizer, on the CPU.
+
+    Args:
+        spec: as for `Local`.
+        dtype: precision of the weights, as torch names it.
+
+    Raises:
+        UsageError: no model is there.
+        MissingExtraError: torch, transformers or gguf is missing.
+    """
     source = spec.removeprefix("hf:")
     if source == "embedded":
         source = str(embedded_path())
@@ -121,8 +131,10 @@ def _load(spec: str) -> tuple[Any, Any]:
 
     where, file = (str(path.parent), {"gguf_file": path.name}) if is_gguf else (source, {})
     try:
-        model = AutoModelForCausalLM.from_pretrained(where, dtype=torch.bfloat16, **file, **_unpacked(is_gguf))
-        tokenizer = AutoTokenizer.from_pretrained(where, **file)
+        with without_bars():
+            weights = {"dtype": getattr(torch, dtype), **file, **_unpacked(is_gguf)}
+            model = AutoModelForCausalLM.from_pretrained(where, **weights)
+            tokenizer = AutoTokenizer.from_pretrained(where, **file)
     except (OSError, ValueError) as exc:
         reason = str(exc).partition("\n")[0]
         raise UsageError(f"{spec!r} cannot be loaded: {reason}; give a causal language model's folder or name") from exc

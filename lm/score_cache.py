@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +26,8 @@ FORMAT = 1
 """Version of the table; a file of another version is refused rather than guessed at."""
 BUSY_S = 30.0
 """How long a write waits for another process's write."""
+POLL_S = 0.01
+"""How often to try what others keep from happening."""
 AT_ONCE = 500
 """Keys in one query; SQLite before 3.32 takes 999."""
 
@@ -42,9 +45,7 @@ class ScoreCache:
         self._lock = threading.Lock()  # one connection serves all threads, one at a time
         with self._guard():
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(
-                self.path, timeout=BUSY_S, isolation_level=None, check_same_thread=False
-            )
+            self._connection = sqlite3.connect(self.path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
             try:
                 self._prepare()
             except BaseException:
@@ -108,13 +109,24 @@ class ScoreCache:
                 f"scores of format {version}, but {FORMAT} is what can be read; choose another path", path=self.path
             )
         if application != APPLICATION_ID:
-            self._connection.execute(
-                "CREATE TABLE scores (key TEXT PRIMARY KEY, logprobs TEXT NOT NULL) WITHOUT ROWID"
-            )
+            self._connection.execute("CREATE TABLE scores (key TEXT PRIMARY KEY, logprobs TEXT NOT NULL) WITHOUT ROWID")
             self._connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             self._connection.execute(f"PRAGMA user_version = {FORMAT}")
         self._connection.execute("COMMIT")
+        self._write_ahead()
+
+    def _write_ahead(self) -> None:
+        """Spare each put its wait for the disk; SQLite does not wait by itself when two switch a new file at once."""
         self._connection.execute("PRAGMA synchronous = NORMAL")
+        deadline_s = time.monotonic() + BUSY_S
+        while True:
+            try:
+                self._connection.execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError as exc:
+                if exc.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline_s:
+                    raise
+            time.sleep(POLL_S)
 
     @contextmanager
     def _guard(self) -> Iterator[None]:

@@ -8,7 +8,7 @@ so callers need not say what they share: a manual by all, a question by its trac
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -43,9 +43,9 @@ class Limits:
     keys: int = 65_536
     """Tokens that are attended to, the prefix counted for each row."""
 
-    def halved(self) -> Limits:
-        """Half of it, at least 1."""
-        return Limits(max(1, self.tokens // 2), max(1, self.keys // 2))
+    def below(self, tokens: int, keys: int) -> Limits:
+        """Half of what a batch took for which memory did not suffice."""
+        return Limits(max(1, min(self.tokens, tokens // 2)), max(1, min(self.keys, keys // 2)))
 
 
 def plan(contexts: Sequence[tuple[int, ...]]) -> Node:
@@ -62,21 +62,18 @@ def plan(contexts: Sequence[tuple[int, ...]]) -> Node:
     return Node(0, tuple(rows), tuple(children))
 
 
-def batches(rows: Sequence[int], lengths: Sequence[int], prefix: int, limits: Limits) -> Iterator[list[int]]:
-    """Rows of similar length together, the longest first, so that memory runs out early or not at all.
+def first_batch(rows: Sequence[int], lengths: Mapping[int, int], prefix: int, limits: Limits) -> list[int]:
+    """The longest rows that go through the model together: of similar length, and memory runs out early or not at all.
 
     Args:
-        rows: positions.
+        rows: positions, at least one.
         lengths: tokens after the prefix, for each position.
         prefix: tokens of the shared prefix.
         limits: what a batch may hold; a row that alone holds more goes alone.
     """
-    waiting = sorted(rows, key=lambda row: -lengths[row])
-    while waiting:
-        longest = lengths[waiting[0]]
-        n = max(1, min(limits.tokens // longest, limits.keys // (prefix + longest)))
-        yield waiting[:n]
-        waiting = waiting[n:]
+    longest_first = sorted(rows, key=lambda row: -lengths[row])
+    longest = lengths[longest_first[0]]
+    return longest_first[: max(1, min(limits.tokens // longest, limits.keys // (prefix + longest)))]
 
 
 def _grow(shareable: list[tuple[int, ...]], run: list[int], depth: int) -> tuple[list[int], list[Node]]:

@@ -131,14 +131,14 @@ class Scorer:
         """
         rows = await self.engine.encode(items)
         keys = [row_key(self.engine.identity, row) for row in rows]
-        found = dict(self.cache.get(keys)) if self.cache else {}
+        found = {} if self.cache is None else dict(self.cache.get(keys))
         missing = {key: row for key, row in zip(keys, rows, strict=True) if key not in found}
         order = list(missing)
 
         def keep(position: int, logprobs: tuple[float, ...]) -> None:
             key = order[position]
             found[key] = checked(self.engine.name, missing[key], logprobs)
-            if self.cache:
+            if self.cache is not None:
                 self.cache.put(key, logprobs)
 
         if missing:
