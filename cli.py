@@ -30,11 +30,24 @@ _PRIVATE = {
 
 def apo() -> NoReturn:
     """Run the script `apo`."""
-    for name, value in _PRIVATE.items():
-        os.environ.setdefault(name, value)
+    _keep_private()
     from apo import commands
 
     _run("apo", commands.app, "Optimize prompts in batches, and release only what a sealed test confirms.")
+
+
+def reer() -> NoReturn:
+    """Run the script `reer`."""
+    _keep_private()
+    from reer import commands
+
+    _run("reer", commands.app, "Turn what experts say into manuals, and measure what they are worth.")
+
+
+def _keep_private() -> None:
+    """Switch off what libraries would report, before any is imported."""
+    for name, value in _PRIVATE.items():
+        os.environ.setdefault(name, value)
 
 
 def _run(name: str, verbs: typer.Typer, help_text: str) -> NoReturn:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 TARGET = ROOT / "docs" / "commands.md"
-COMMANDS = ("apo", "apo optimize", "apo eval", "apo diff", "apo report")
+COMMANDS = ("apo", "apo optimize", "apo eval", "apo diff", "apo report", "reer", "reer build-manual", "reer exam")
 WIDTH = "100"
 
 

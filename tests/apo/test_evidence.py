@@ -49,5 +49,4 @@ def test_describe_case_is_bounded_so_that_two_pairs_fit_a_request(task):
 
 def test_list_turns_notes_retrieved_demos(task):
     text = list_turns(set_demo_mode(task.prompt, Nearest("bm25", 2)), task.dev[0])
-    assert "Ford" not in text
-    assert "solved examples near the input" in text
+    assert text.index("Ford") < text.index("solved examples near the input")

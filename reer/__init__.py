@@ -1,0 +1,1 @@
+"""Reverse-engineered reasoning: what experts know and nobody wrote down, in manuals that measurably help."""

@@ -1,0 +1,141 @@
+"""From pairs to a manual: a draft per category, written as Markdown with an index and a log.
+
+Every score is kept under the hash of its tokens, so a build that was killed goes on where it was when it is run again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from lm.scores import Scorer
+from reer.categories import title_of
+from reer.draft import Chosen, Draft, draft_article
+from reer.facts import Encode
+from reer.manual import Article, Claim, Source, render_article
+from reer.pairs import Pair, by_category
+from reer.statements import Statement
+from workbench.errors import UsageError
+from workbench.jsonl import write_atomic
+
+INDEX, LOG = "index.md", "log.md"
+BY = "reer build-manual"
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What a build works with."""
+
+    scorer: Scorer
+    encode: Encode
+    clock: Callable[[], float]
+    """Seconds since 1970."""
+
+
+async def build_manual(
+    pairs: Sequence[Pair],
+    categories: Mapping[str, str],
+    folder: Path,
+    tools: Tools,
+    *,
+    budget: int,
+    on_article: Callable[[str], None],
+) -> dict[str, Any]:
+    """Write a manual into a folder and return what went into it.
+
+    Args:
+        pairs: to build from, each with a category.
+        categories: slug and sentence of each chapter.
+        folder: of the manual; created when absent.
+        tools: models and clock.
+        budget: tokens that the claims of one article may take.
+        on_article: told of each category that is done.
+
+    Raises:
+        UsageError: an article is there already; a manual that lives is refined, not built again.
+    """
+    groups = by_category(pairs)
+    for slug in groups:
+        if (folder / f"{slug}.md").exists():
+            raise UsageError(f"{folder / f'{slug}.md'} is there already; give --out a folder without a manual")
+    folder.mkdir(parents=True, exist_ok=True)
+    moment = datetime.fromtimestamp(tools.clock(), UTC).isoformat(timespec="seconds")
+    rows = []
+    for slug, members in groups.items():
+        draft = await draft_article(title_of(slug), members, tools.scorer, tools.encode, budget=budget)
+        article = to_article(slug, categories[slug], draft, moment)
+        write_atomic(folder / f"{slug}.md", render_article(article))
+        rows.append(_row(slug, members, draft))
+        on_article(slug)
+    write_atomic(folder / INDEX, render_index({slug: categories[slug] for slug in groups}))
+    write_atomic(folder / LOG, render_log(moment[:10], rows))
+    return {"manual": str(folder), "articles": rows}
+
+
+def to_article(slug: str, description: str, draft: Draft, moment: str) -> Article:
+    """A draft as an article: claims numbered, each with the calls that state it."""
+    sources: dict[str, Source] = {}
+    claims: list[Claim] = []
+    for number, chosen in enumerate([*draft.chosen, *draft.ended], start=1):
+        cited = [chosen.statement, *(each for each in chosen.fact.statements if each is not chosen.statement)]
+        ids = tuple(dict.fromkeys(_cite(statement, sources) for statement in cited))
+        until = chosen.fact.until.isoformat() if chosen.fact.until else None
+        claims.append(Claim(f"c{number}", _as_sentence(chosen), ids, until))
+    return Article(slug, title_of(slug), description, tuple(claims), tuple(sources.values()), BY, moment)
+
+
+def render_index(categories: Mapping[str, str]) -> str:
+    """The catalogue that is read first."""
+    lines = [f"- [{title_of(slug)}]({slug}.md): {sentence}" for slug, sentence in categories.items()]
+    return "\n".join(["# Index", "", *lines, ""])
+
+
+def render_log(day: str, rows: Sequence[Mapping[str, Any]]) -> str:
+    """What was done, newest first."""
+    lines = [
+        f"- {row['category']}: {row['claims']} claims from {row['pairs']} replies, {row['ended']} of them history,"
+        f" {row['refused']} facts that saved nothing left out"
+        for row in rows
+    ]
+    return "\n".join(["# Log", "", f"## {day} build", "", *lines, ""])
+
+
+def _cite(statement: Statement, sources: dict[str, Source]) -> str:
+    """Enter a statement among the sources and return its footnote; two sentences of one reply are two sources."""
+    pair = statement.pair
+    id_ = f"{pair.id}.{statement.start}"
+    sources[id_] = Source(
+        id_,
+        pair.id,
+        pair.conversation,
+        pair.turn,
+        _one_line(statement.text),
+        pair.speaker,
+        pair.date.isoformat() if pair.date else None,
+    )
+    return id_
+
+
+def _as_sentence(chosen: Chosen) -> str:
+    """The statement with a capital; its words stay."""
+    text = _one_line(chosen.statement.text)
+    return text[0].upper() + text[1:]
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _row(slug: str, pairs: Sequence[Pair], draft: Draft) -> dict[str, Any]:
+    return {
+        "category": slug,
+        "pairs": len(pairs),
+        "claims": len(draft.chosen) + len(draft.ended),
+        "ended": len(draft.ended),
+        "tokens": draft.tokens,
+        "refused": draft.refused,
+        "crowded": draft.crowded,
+    }

@@ -1,0 +1,145 @@
+"""The verbs of `reer`: parse, call, print; nothing else."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from workbench import console
+
+app = typer.Typer()
+
+Model = Annotated[
+    str, typer.Option("--model", "-m", help="Scores replies: embedded, hf:ID, or provider/model.", envvar="REER_MODEL")
+]
+ApiBase = Annotated[
+    str | None, typer.Option("--api-base", help="Address of the model's server.", envvar="REER_API_BASE")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON value instead of text.")]
+
+
+@app.command(
+    name="build-manual",
+    epilog="Example: reer build-manual examples/oral-bank/pairs.jsonl --out manuals/oral-bank",
+)
+def build(
+    pairs: Annotated[Path, typer.Argument(help="Question-reply pairs (JSONL).", show_default=False)],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the manual.")],
+    categories: Annotated[
+        Path | None, typer.Option(help="Chapters (TOML); default: categories.toml beside the pairs.")
+    ] = None,
+    budget: Annotated[int, typer.Option(min=50, help="Tokens that the claims of one article may take.")] = 450,
+    model: Model = "embedded",
+    api_base: ApiBase = None,
+    as_json: Json = False,
+) -> None:
+    """Write a manual from recorded replies: per category the facts that help most with other customers.
+
+    A build that was stopped goes on where it was when the same command is given again.
+    """
+    from lm.encoder import Encoder
+    from reer.build import Tools, build_manual
+    from reer.categories import check_categories, load_categories
+    from reer.pairs import load_pairs
+
+    loaded = load_pairs(pairs)
+    chapters = load_categories(categories or pairs.with_name("categories.toml"))
+    check_categories(loaded.pairs, chapters, pairs)
+    if loaded.repeated:
+        console.warn(
+            f"{len(loaded.repeated)} pairs repeat earlier ones and are left out, the first {loaded.repeated[0]!r}"
+        )
+
+    async def work() -> dict[str, Any]:
+        async with _scoring(model, api_base) as scorer:
+            with console.progress(len({pair.category for pair in loaded.pairs}), "articles") as ticker:
+                return await build_manual(
+                    loaded.pairs,
+                    chapters,
+                    out,
+                    Tools(scorer, Encoder().encode, time.time),
+                    budget=budget,
+                    on_article=lambda slug: ticker.advance(note=f"{slug} written"),
+                )
+
+    report = _run(work)
+    if as_json:
+        console.print_json(report)
+        return
+    columns = ("category", "pairs", "claims", "ended", "tokens", "refused", "crowded")
+    rows = [[row[column] for column in columns] for row in report["articles"]]
+    console.print_table(columns, rows, title=f"manual {report['manual']}")
+
+
+@app.command(
+    epilog="Example: reer exam manuals/oral-bank examples/oral-bank/test.jsonl --key examples/oral-bank/key.jsonl"
+)
+def exam(
+    manual: Annotated[Path, typer.Argument(help="Folder of the manual.", show_default=False)],
+    pairs: Annotated[Path, typer.Argument(help="Pairs of calls that the manual has not seen.", show_default=False)],
+    transcripts: Annotated[
+        Path | None, typer.Option(help="Pairs that a retriever shows instead of the manual.")
+    ] = None,
+    key: Annotated[
+        Path | None, typer.Option(help="An answer key (JSONL), to count the facts that are recalled.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the intervals.")] = 0,
+    model: Model = "embedded",
+    api_base: ApiBase = None,
+    as_json: Json = False,
+) -> None:
+    """Measure how much the manual helps with replies to other customers. Exit 1 when it does not."""
+    import numpy as np
+
+    from reer.exam import sit_exam
+    from reer.pairs import load_pairs
+    from reer.recall import check_key
+    from reer.shelf import load_manual
+    from reer.tables import format_exam
+
+    articles = load_manual(manual)
+    loaded = load_pairs(pairs).pairs
+    shelf = load_pairs(transcripts).pairs if transcripts else ()
+
+    async def work() -> dict[str, Any]:
+        async with _scoring(model, api_base) as scorer:
+            return await sit_exam(articles, loaded, scorer, transcripts=shelf, rng=np.random.default_rng(seed))
+
+    report = _run(work)
+    if key:
+        report["key"] = check_key(articles, key)
+    console.print_json(report) if as_json else console.print_text(format_exam(report))
+    if report["gains"]["over_wrong"]["nll"]["low"] <= 0:
+        raise typer.Exit(1)
+
+
+def _run(work: Any) -> dict[str, Any]:
+    import anyio
+
+    result: dict[str, Any] = anyio.run(work)
+    return result
+
+
+def _scoring(model: str, api_base: str | None) -> Any:
+    """The scorer for the length of a block, its scores kept in the user's cache."""
+    from contextlib import asynccontextmanager, closing
+
+    from lm.open_scorer import open_scorer
+    from lm.score_cache import ScoreCache
+
+    folder = Path(os.environ.get("OPENBOOK_CACHE") or Path.home() / ".cache" / "openbook")
+
+    @asynccontextmanager
+    async def scoring() -> Any:
+        with closing(ScoreCache(folder / "scores.sqlite")) as cache:
+            scorer = await open_scorer(model, api_base=api_base, cache=cache)
+            try:
+                yield scorer
+            finally:
+                await scorer.aclose()
+
+    return scoring()

@@ -1,0 +1,115 @@
+"""The first draft of an article: the facts that save the most on other customers' replies, within a token budget.
+
+Each fact is stated by the one of its statements that is worth most per token. Facts that save nothing stay out, however
+true they are: an article has no room for what does not help.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from lm.scores import Scorer
+from reer.facts import Encode, Fact, find_facts
+from reer.gains import Worth, measure
+from reer.pairs import Pair
+from reer.slots import contents
+from reer.statements import Statement, find_statements
+
+WITNESSES = 4
+"""Replies that a statement is scored on: those that share a slot with it, then those most like it."""
+CANDIDATES = 3
+"""Statements of a fact that are tried, the shortest ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A fact as an article states it."""
+
+    fact: Fact
+    statement: Statement
+    worth: Worth
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What goes into an article, and what stays out."""
+
+    chosen: tuple[Chosen, ...]
+    """Worth most per token first."""
+    ended: tuple[Chosen, ...]
+    """Facts that a newer one of the article replaces."""
+    tokens: int
+    """Of the chosen statements."""
+    refused: int
+    """Facts that save nothing."""
+    crowded: int
+    """Facts that save something and found no room."""
+
+
+def count_words(text: str) -> int:
+    """A length for budgets where no tokenizer is at hand: about four thirds of a token a word."""
+    return round(len(text.split()) * 4 / 3) + 1
+
+
+async def draft_article(title: str, pairs: Sequence[Pair], scorer: Scorer, encode: Encode, *, budget: int) -> Draft:
+    """Choose the facts of one category.
+
+    Args:
+        title: of the article.
+        pairs: of the category, for building.
+        scorer: the model that replies are scored by.
+        encode: text embeddings.
+        budget: tokens that the claims may take.
+    """
+    statements = [statement for pair in pairs for statement in find_statements(pair)]
+    facts = find_facts(statements, encode)
+    tried = {
+        statement.text: statement
+        for fact in facts
+        for statement in sorted(fact.statements, key=lambda each: len(each.text))[:CANDIDATES]
+    }
+    witnesses = _witnesses(list(tried.values()), pairs, encode)
+    worth = await measure(scorer, title, witnesses, {text: count_words(text) for text in tried})
+    best = [_best(fact, worth) for fact in facts]
+    return _fill([chosen for chosen in best if chosen is not None], len(facts), budget)
+
+
+def _witnesses(statements: Sequence[Statement], pairs: Sequence[Pair], encode: Encode) -> dict[str, list[Pair]]:
+    """For each statement the replies of other calls that share a slot with it, then those most like it."""
+    replies = encode([pair.y for pair in pairs])
+    texts = encode([statement.text for statement in statements])
+    slots = [contents(slot for found in find_statements(pair) for slot in found.slots) for pair in pairs]
+    found: dict[str, list[Pair]] = {}
+    for place, statement in enumerate(statements):
+        own = contents(statement.slots)
+        likeness = replies @ texts[place]
+        order = sorted(range(len(pairs)), key=lambda i: (not own & slots[i], -float(np.round(likeness[i], 5))))
+        others = [pairs[i] for i in order if pairs[i].conversation != statement.pair.conversation]
+        found[statement.text] = others[:WITNESSES]
+    return found
+
+
+def _best(fact: Fact, worth: dict[str, Worth]) -> Chosen | None:
+    """The statement of a fact that is worth most per token."""
+    tried = [Chosen(fact, statement, worth[statement.text]) for statement in fact.statements if statement.text in worth]
+    return max(tried, key=lambda chosen: chosen.worth.per_token, default=None)
+
+
+def _fill(facts: Sequence[Chosen], n_facts: int, budget: int) -> Draft:
+    """Take what is worth most per token while there is room; what ended is history and takes none."""
+    chosen: list[Chosen] = []
+    tokens = crowded = 0
+    helpful = sorted((each for each in facts if each.worth.saved > 0), key=lambda each: -each.worth.per_token)
+    for each in helpful:
+        if each.fact.until is not None:
+            continue
+        if tokens + each.worth.tokens > budget:
+            crowded += 1
+            continue
+        chosen.append(each)
+        tokens += each.worth.tokens
+    ended = tuple(each for each in facts if each.fact.until is not None)
+    return Draft(tuple(chosen), ended, tokens, n_facts - len(helpful), crowded)

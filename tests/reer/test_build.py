@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import anyio
+import numpy as np
+import pytest
+
+from lm.score_cache import ScoreCache
+from lm.scores import Scorer
+from reer.build import Tools, build_manual
+from reer.exam import sit_exam
+from reer.manual import context_text
+from reer.recall import check_key
+from reer.shelf import load_manual
+from tests.reer.builders import Reader, by_words, make_pair
+from workbench.errors import DataError, UsageError
+from workbench.jsonl import append_jsonl
+
+CATEGORIES = {"cards": "All about cards.", "loans": "All about loans."}
+PAIRS = [
+    make_pair(1, "Hello dear. A lost card costs 12 euros.", day="2025-11-01"),
+    make_pair(2, "Sure thing. A lost card costs 12 euros to replace.", day="2026-01-01"),
+    make_pair(3, "A lost card costs 9 euros.", day="2025-01-01"),
+    make_pair(4, "My dog must bark at night if strangers come."),
+    make_pair(5, "Early repayment costs 1 percent of the rest.", category="loans"),
+    make_pair(6, "So early repayment costs 1 percent.", category="loans"),
+]
+TEST = [
+    make_pair(11, "A lost card costs 12 euros, sorry."),
+    make_pair(12, "Early repayment costs 1 percent there.", category="loans"),
+    make_pair(13, "Early repayment costs 1 percent.", category="loans"),
+]
+
+
+def build(folder, pairs=PAIRS, *, budget=100, cache=None):
+    reader = Reader()
+    tools = Tools(Scorer(reader, cache=cache), by_words, lambda: 0.0)
+
+    async def work():
+        return await build_manual(pairs, CATEGORIES, folder, tools, budget=budget, on_article=lambda slug: None)
+
+    return anyio.run(work), reader
+
+
+def test_a_manual_holds_what_helps_with_other_calls_and_its_sources(tmp_path):
+    report, _ = build(tmp_path / "m")
+    articles = load_manual(tmp_path / "m")
+    assert set(articles) == {"cards", "loans"}
+    text = context_text(articles["cards"])
+    assert "12 euros" in text and "9 euros" not in text and "dog" not in text
+    said = {pair.id: pair.y for pair in PAIRS}
+    for article in articles.values():
+        for source in article.sources:
+            assert source.quote in said[source.pair]
+    (ended,) = [claim for claim in articles["cards"].claims if claim.until]
+    assert (ended.text, ended.until) == ("A lost card costs 9 euros.", "2025-11-01")
+    assert [row["category"] for row in report["articles"]] == ["cards", "loans"]
+    assert "[Cards](cards.md)" in (tmp_path / "m" / "index.md").read_text()
+    assert "1970-01-01 build" in (tmp_path / "m" / "log.md").read_text()
+
+
+def test_the_budget_is_kept(tmp_path):
+    report, _ = build(tmp_path / "m", budget=50)
+    assert all(row["tokens"] <= 50 for row in report["articles"])
+    report, _ = build(tmp_path / "n", budget=3)
+    assert [row["crowded"] > 0 for row in report["articles"]] == [True, True]
+
+
+def test_a_build_that_was_stopped_scores_nothing_twice(tmp_path):
+    cache = ScoreCache(tmp_path / "scores.sqlite")
+    _, first = build(tmp_path / "m", cache=cache)
+    _, second = build(tmp_path / "n", cache=cache)
+    assert first.scored > 0 and second.scored == 0
+    assert (tmp_path / "m" / "cards.md").read_text() == (tmp_path / "n" / "cards.md").read_text()
+
+
+def test_a_living_manual_is_not_built_over(tmp_path):
+    build(tmp_path / "m")
+    before = (tmp_path / "m" / "cards.md").read_bytes()
+    with pytest.raises(UsageError, match=r"cards.md is there already"):
+        build(tmp_path / "m")
+    assert (tmp_path / "m" / "cards.md").read_bytes() == before
+
+
+def exam(folder, pairs=TEST, transcripts=()):
+    async def work():
+        scorer, rng = Scorer(Reader()), np.random.default_rng(0)
+        return await sit_exam(load_manual(folder), pairs, scorer, transcripts=transcripts, rng=rng)
+
+    return anyio.run(work)
+
+
+def test_the_right_article_beats_the_wrong_one_and_none(tmp_path):
+    build(tmp_path / "m")
+    report = exam(tmp_path / "m", transcripts=PAIRS)
+    assert list(report["rungs"]) == ["none", "wrong", "transcripts", "manual"]
+    for over in ("over_none", "over_wrong"):
+        assert report["gains"][over]["nll"]["low"] > 0
+        assert report["gains"][over]["slot_nll"]["value"] > report["gains"][over]["nll"]["value"]
+    nll = {rung: figures["nll"]["value"] for rung, figures in report["rungs"].items()}
+    assert report["gains"]["over_none"]["nll"]["value"] == pytest.approx(1 - nll["manual"] / nll["none"])
+    assert report["rungs"]["none"]["nll"]["n"] == len({pair.conversation for pair in TEST})
+
+
+def test_an_exam_in_a_subject_that_the_manual_lacks_is_refused(tmp_path):
+    build(tmp_path / "m")
+    with pytest.raises(UsageError, match="'savings', which has no article"):
+        exam(tmp_path / "m", [make_pair(1, "Hi there.", category="savings")])
+    with pytest.raises(UsageError, match="holds no article"):
+        exam(tmp_path)
+
+
+def test_an_answer_key_counts_what_is_recalled_and_what_is_outdated(tmp_path):
+    build(tmp_path / "m")
+    key = tmp_path / "key.jsonl"
+    for fact in (
+        {"id": "a", "category": "cards", "value": "12", "superseded": [{"value": "9"}]},
+        {"id": "b", "category": "cards", "value": "13", "superseded": [{"value": "12"}]},
+        {"id": "c", "category": "loans", "value": "early repayments"},
+        {"id": "d", "category": "savings", "value": "1"},
+    ):
+        append_jsonl(key, fact)
+    found = check_key(load_manual(tmp_path / "m"), key)
+    assert (found["facts"], found["recalled"], found["missed"], found["outdated"]) == (4, 0.5, ["b", "d"], ["b"])
+    append_jsonl(key, {"id": "e"})
+    with pytest.raises(DataError, match=r"key.jsonl:5: lacks 'category'"):
+        check_key(load_manual(tmp_path / "m"), key)
