@@ -147,7 +147,7 @@ async def _optimize(task: Task, work: Work) -> dict[str, Any]:
     lost = [key for event in work.run.events if event["event"] == "trial" for key in event["lost"]]
     evaluator = Evaluator(road, task.metric, pool=task.dev, decoding=decoding, lost=lost)
     search = task.file.search
-    limits = Limits(search.demos, installed(search.retrieval))
+    limits = Limits(search.demos, installed(search.retrieval), work.engine.copies)
     log = EventLog(work.run, work.observe)
     reflector = open_reflector(search.reflect_model, work.reflections, task, observe=log)
     try:

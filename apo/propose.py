@@ -42,6 +42,8 @@ class Limits:
     """Most demos of a request, those of the file and those retrieved."""
     retrieval: tuple[Method, ...] = ("bm25",)
     """Ways to retrieve demos that may be tried; none keeps all demos in the file."""
+    copying: bool = True
+    """Whether answers may be held to the words of the input; pointless on an engine that would not do it."""
 
 
 class Proposer:
@@ -87,7 +89,7 @@ class Proposer:
         """Hold string answers to the words of the input, where every gold answer of the pool stands in its text."""
         field, source = next(iter(prompt.output)), prompt.inputs[0]
         verbatim = all(answer in example.inputs[source] for example in self._pool for answer in example.gold)
-        if not verbatim or copied_from(prompt, field) or self._rng.random() >= COPY_SHARE:
+        if not self._limits.copying or not verbatim or copied_from(prompt, field) or self._rng.random() >= COPY_SHARE:
             return []
         shape = self._shape if self._rng.random() < SHAPE_SHARE else None
         return [_copy(field, source, shape)]
@@ -96,7 +98,7 @@ class Proposer:
         """Hold copied answers to the shape of the dev answers, or let go of it."""
         field = next(iter(prompt.output))
         source = copied_from(prompt, field)
-        if source is None or self._shape is None:
+        if not self._limits.copying or source is None or self._shape is None:
             return []
         return [_copy(field, source, None if copied_shape(prompt, field) else self._shape)]
 

@@ -65,6 +65,8 @@ class Engine(Protocol):
     """The spec it was opened with, e.g. `embedded` or `openai/gpt-x`; part of the reply store's key."""
     slots: int
     """How many calls it serves at once without queueing; the concurrency limit starts here."""
+    copies: bool
+    """Whether it holds answers to the words of an input (`x-copied-from`); others leave that out of what they send."""
 
     async def complete(self, request: Request) -> Reply:
         """Answer one request."""

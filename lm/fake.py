@@ -34,6 +34,7 @@ class Scripted:
         """
         self.name = "scripted"
         self.slots = slots
+        self.copies = True
         self.calls = 0
         """Calls received so far, failed ones included."""
         self._answer = answer

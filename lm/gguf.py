@@ -41,6 +41,8 @@ CONTEXT_TOKENS = 4096
 class Gguf:
     """An engine on one GGUF file."""
 
+    copies = True
+
     def __init__(self, name: str, path: Path, *, slots: int = 1, context_tokens: int = CONTEXT_TOKENS) -> None:
         """Load the model, which takes about a second."""
         self.name = name

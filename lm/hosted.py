@@ -52,6 +52,7 @@ class Hosted:
         """
         self.name = spec
         self.slots = concurrency
+        self.copies = False
         self.timeout_s = timeout_s
         self.api_base = api_base or base_from_environment(spec)
         self._litellm = load_litellm()

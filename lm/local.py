@@ -38,6 +38,7 @@ class Local:
         """
         self.name = spec
         self.slots = 1
+        self.copies = False
         self._one_at_a_time = threading.Lock()  # the model and torch's random state serve one call at a time
         self._model, self._tokenizer = load_causal_lm(spec)
 

@@ -67,6 +67,7 @@ class Server:
             raise UsageError(f"{spec!r} has no address; give it with --api-base or {provider.upper()}_API_BASE")
         self.name = spec
         self.slots = concurrency
+        self.copies = False
         self.timeout_s = timeout_s
         self.api_base = base
         self._key_name = f"{provider.upper()}_API_KEY"

@@ -90,3 +90,16 @@ def test_demos_mix_kinds_and_hold_gold_answers() -> None:
 @pytest.mark.parametrize("moves", [[], [Move("delete_rule", {"id": "s2"})], [Move("delete_rule", {"id": "gone"})]])
 def test_try_moves_gives_none_when_nothing_changes_or_applies(moves: list[Move]) -> None:
     assert try_moves(make_prompt(), moves) is None
+
+
+def test_an_engine_that_cannot_hold_answers_to_the_input_is_not_asked_to() -> None:
+    kinds = [
+        {
+            move.kind
+            for seed in range(6)
+            for _, moves in proposals(make_prompt(), Limits(copying=copying), seed)
+            for move in moves
+        }
+        for copying in (True, False)
+    ]
+    assert "copy_answers" in kinds[0] and "copy_answers" not in kinds[1]

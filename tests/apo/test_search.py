@@ -31,7 +31,7 @@ from tests.apo.builders import (
     random_answer,
 )
 from workbench.errors import ModelError
-from workbench.prompts import Nearest, parse_prompt
+from workbench.prompts import parse_prompt
 from workbench.rendering import file_demos
 
 DOWN = ModelError("no answer", cause="server")
@@ -117,8 +117,6 @@ def test_no_candidate_is_scored_on_its_demos() -> None:
     board = standard().result.board
     checked = 0
     for name, candidate in board.candidates.items():
-        if isinstance(candidate.prompt.demo_mode, Nearest):
-            continue
         shown = {demo.inputs["text"] for demo in file_demos(candidate.prompt)}
         scored = {outcome.example.inputs["text"] for outcome in board.outcomes[name].values()}
         assert shown.isdisjoint(scored)
@@ -129,7 +127,7 @@ def test_no_candidate_is_scored_on_its_demos() -> None:
 def test_the_champion_was_scored_on_all_but_its_demos() -> None:
     ran = standard()
     prompt = ran.result.champion.prompt
-    shown = 0 if isinstance(prompt.demo_mode, Nearest) else len(file_demos(prompt))
+    shown = len(file_demos(prompt))
     assert len(ran.result.board.tallies(ran.result.champion.name)) == 48 - shown
 
 
