@@ -70,6 +70,18 @@ def load_examples(path: Path, inputs: Sequence[str], labels: Sequence[str] | Non
     return tuple(examples)
 
 
+def to_record(example: Example) -> dict[str, Any]:
+    """The example as a line of a data file; only spans of the task's labels are left in it."""
+    document = example.document
+    record: dict[str, Any] = {"id": document.id, **example.inputs, "text": document.text, **document.meta}
+    if "answers" not in document.meta:
+        fields = ("start", "end", "label", "text", "normalized")
+        record["spans"] = [
+            {name: value for name in fields if (value := getattr(span, name)) is not None} for span in document.spans
+        ]
+    return record
+
+
 def normalized_text(example: Example) -> str:
     """The inputs folded so that copies with other case, spacing or quotes are the same text."""
     joined = " ".join(example.inputs.values())

@@ -13,7 +13,7 @@ from typing import Any, Literal, get_args
 from workbench.copying import copy_answers
 from workbench.edits import add_rule, delete_rule, edit_rule, move_rule, set_demo_mode
 from workbench.errors import UsageError
-from workbench.prompts import Fixed, Nearest, Prompt
+from workbench.prompts import Fixed, Method, Nearest, Prompt
 
 Kind = Literal[
     "add_rule",
@@ -77,7 +77,7 @@ def _set_demos(prompt: Prompt, *, demos: Sequence[str]) -> Prompt:
     return prompt
 
 
-def _retrieve_demos(prompt: Prompt, *, method: Literal["bm25", "encoder"], k: int) -> Prompt:
+def _retrieve_demos(prompt: Prompt, *, method: Method, k: int) -> Prompt:
     """Show the k nearest of the labelled pool after the demos of the file; none of them when k is 0."""
     return set_demo_mode(prompt, Nearest(method, k) if k else Fixed())
 

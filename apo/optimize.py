@@ -17,6 +17,7 @@ import anyio
 import numpy as np
 
 from apo.evaluate import Decoding, Evaluator
+from apo.examples import to_record
 from apo.gate import alpha_of, charge_look, decide, ledger_path, question_key
 from apo.page import render_page
 from apo.propose import Limits, Proposer
@@ -32,6 +33,7 @@ from lm.road import Road
 from lm.store import ReplyStore
 from workbench.edits import bump
 from workbench.errors import UsageError
+from workbench.jsonl import dump_line
 from workbench.prompts import Nearest, Prompt
 from workbench.runs import REPORT, Run
 
@@ -77,7 +79,7 @@ def plan_costs(task: Task) -> Costs:
 def run_task(task: Task, path: Path, *, resume: bool, clock: Callable[[], float], observe: Observer) -> dict[str, Any]:
     """Optimize a task in a run folder and return its report; a finished run returns the report it has."""
     costs = plan_costs(task)
-    settings = {"task": task.file.model_dump(mode="json")}
+    settings = {"task": task.file.model_dump(mode="json"), "retrieval": list(installed(task.file.search.retrieval))}
     done = resume and (path / REPORT).exists()
     engine = None if done else open_model(task.file.model)  # a model that is not there leaves no folder behind
     with Run.open(path, settings, clock=clock, inputs=task.inputs, resume=resume) as run:
@@ -207,8 +209,8 @@ def _write_prompt(folder: Path, prompt: Prompt, task: Task, *, promoted: bool) -
     name = "champion.md" if promoted else "draft.md"
     (folder / name).write_bytes(prompt.text.encode())
     if isinstance(prompt.demo_mode, Nearest):
-        batches = [(task.path.parent / path).read_bytes().rstrip(b"\n") for path in task.file.dev]
-        (folder / POOL).write_bytes(b"\n".join(batches) + b"\n")
+        lines = (dump_line(to_record(example)) + "\n" for example in task.dev)
+        (folder / POOL).write_text("".join(lines), encoding="utf-8", newline="")
 
 
 class EventLog:

@@ -28,6 +28,8 @@ SHAPE_SHARE = 0.75
 """Share of those that also hold them to the shape that the dev answers have in common, where they have one."""
 RETRIEVAL_SHARE = 0.45
 """Share of fresh demo proposals that retrieve them per input."""
+ONLY_NEAREST_SHARE = 0.5
+"""Share of those that show no other demos."""
 NEIGHBOURS = (2, 3, 4)
 """Demos retrieved per input that are tried."""
 MAX_BANK_RULES = 2
@@ -106,18 +108,26 @@ class Proposer:
         """Demos drawn anew: number and share of empty ones by chance, hard examples more likely."""
         if self._limits.demos < 1 or len(self._pool) < 2:
             return []
-        retrieval = self._retrieval(prompt) if self._rng.random() < RETRIEVAL_SHARE else self._no_retrieval(prompt)
-        room = self._limits.demos - sum(int(move.args["k"]) for move in retrieval)
-        if retrieval and self._rng.random() < 0.5:
+        wanted = self._rng.random() < RETRIEVAL_SHARE
+        retrieval = (self._retrieval(prompt) if wanted else []) or self._no_retrieval(prompt)
+        k = sum(int(move.args["k"]) for move in retrieval)
+        room = self._room(prompt, k)
+        if k and self._rng.random() < ONLY_NEAREST_SHARE:
             room = 0
         size = self._rng.randint(min(3, room), room)
         return [*self._fixed_demos(prompt, board, size), *retrieval]
 
+    def _room(self, prompt: Prompt, k: int) -> int:
+        """How many free demos the file may hold beside its locked ones and `k` retrieved ones."""
+        locked = sum(rule.locked for rule in prompt.rules("demos"))
+        return max(0, self._limits.demos - locked - k)
+
     def _retrieval(self, prompt: Prompt) -> list[Move]:
         """Demos near each input, found in one of the ways that are allowed."""
-        if not self._limits.retrieval or self._limits.demos < 1:
+        most = self._room(prompt, 0)
+        if not self._limits.retrieval or most < 1:
             return []
-        k = self._rng.choice([k for k in NEIGHBOURS if k <= self._limits.demos] or [1])
+        k = self._rng.choice([k for k in NEIGHBOURS if k <= most] or [1])
         method = self._rng.choice(self._limits.retrieval)
         return [Move("retrieve_demos", {"method": method, "k": k}, "demos near each input")]
 
@@ -131,7 +141,7 @@ class Proposer:
     def _other_retrieval(self, prompt: Prompt, _board: Board) -> list[Move]:
         """Other neighbours or none; demos of the file that leave no room for them go."""
         moves = self._no_retrieval(prompt) if self._rng.random() < 0.3 else self._retrieval(prompt)
-        room = self._limits.demos - sum(int(move.args["k"]) for move in moves)
+        room = self._room(prompt, sum(int(move.args["k"]) for move in moves))
         texts = _texts(prompt)
         if moves and len(texts) > room:
             return [self._set_demos(prompt, texts[:room], "room for the nearest"), *moves]
@@ -173,7 +183,7 @@ class Proposer:
     def _add_demo(self, prompt: Prompt, board: Board) -> list[Move]:
         texts = _texts(prompt)
         fresh = self._fresh_demo(prompt, board)
-        if fresh is None or len(texts) + _retrieved(prompt) >= self._limits.demos:
+        if fresh is None or len(texts) >= self._room(prompt, _retrieved(prompt)):
             return []
         texts.insert(self._rng.randint(0, len(texts)), fresh)
         return [self._set_demos(prompt, texts, "add one demo")]
@@ -197,7 +207,7 @@ class Proposer:
         own, others = _texts(prompt), _texts(mate.prompt)
         if not own or not others:
             return []
-        size = min(self._limits.demos - _retrieved(prompt), max(len(own), len(others)))
+        size = min(self._room(prompt, _retrieved(prompt)), max(len(own), len(others)))
         pool = list(dict.fromkeys(own + others))
         chosen = self._rng.sample(pool, min(size, len(pool)))
         return [self._set_demos(prompt, chosen, f"demos crossed with {mate.name}")]

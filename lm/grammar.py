@@ -10,6 +10,7 @@ name, and with `x-copied-shape: REGEX` only with those that have the shape. Engi
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -54,9 +55,14 @@ def _copied(schema: Mapping[str, Any], rules: list[str]) -> str:
     name = f"COPY{len(rules)}"
     inside = json.dumps(schema[COPY_KEY], ensure_ascii=False)[1:-1]
     longest = schema.get("maxLength", "")
-    shape = f" & /{schema[SHAPE_KEY].replace('/', chr(92) + '/')}/" if SHAPE_KEY in schema else ""
+    shape = f" & /{_in_slashes(schema[SHAPE_KEY])}/" if SHAPE_KEY in schema else ""
     rules.append(f'{name}: %regex {{"substring_words": {json.dumps(inside)}}} & /(.|\\n){{1,{longest}}}/{shape}')
     return name
+
+
+def _in_slashes(regex: str) -> str:
+    """The regular expression with its slashes escaped, those that are already left as they are."""
+    return re.sub(r"\\.|/", lambda match: r"\/" if match[0] == "/" else match[0], regex)
 
 
 def _named(expression: str, rules: list[str]) -> str:

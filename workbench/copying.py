@@ -17,6 +17,7 @@ from workbench.prompts import Prompt
 
 COPY_KEY = "x-copied-from"
 """In a prompt file its value is an input's name, in a request the input's text."""
+_PYTHON_ONLY = re.compile(r"\(\?[=!<P(]|(?<!\\)(?:\\\\)*\\[1-9]")
 SHAPE_KEY = "x-copied-shape"
 """A regular expression for a whole copied string, without anchors (workbench/shape.py)."""
 
@@ -57,10 +58,17 @@ def check_copies(prompt: Prompt) -> None:
         source, shape = copied_from(prompt, field), copied_shape(prompt, field)
         if source is not None and source not in prompt.inputs:
             raise _no_input(source, prompt.inputs)
-        try:
-            re.compile(shape or "")
-        except re.error as exc:
-            raise UsageError(f"{SHAPE_KEY}: {shape!r} is no regular expression ({exc}); correct it") from exc
+        _check_shape(shape or "")
+
+
+def _check_shape(shape: str) -> None:
+    """Refuse what one of the two dialects that read it, Python's and Rust's, does not know."""
+    try:
+        re.compile(shape)
+    except re.error as exc:
+        raise UsageError(f"{SHAPE_KEY}: {shape!r} is no regular expression ({exc}); correct it") from exc
+    if _PYTHON_ONLY.search(shape):
+        raise UsageError(f"{SHAPE_KEY}: {shape!r} looks around or back, which the grammar cannot; word it without")
 
 
 def _no_input(source: object, inputs: Iterable[str]) -> UsageError:

@@ -13,6 +13,8 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 
+NAMED = 0.9
+"""Least share of the answers with a word that begins with a capital or digit; a shape of others would list them."""
 COVER = 0.9
 """Least share of the answers that must have the shape; with less, they have none in common."""
 RARE = 0.01
@@ -24,13 +26,15 @@ CAPITAL, DIGIT = "capital", "digit"
 _FIRST = {CAPITAL: r"[^\W\d_a-z]", DIGIT: r"\d"}
 
 
-def shape_of(answers: Iterable[str]) -> str | None:
+def shape_of(answers: Collection[str]) -> str | None:
     """A regular expression for the whole of an answer, without anchors, in the common subset of Python and Rust.
 
-    None when the answers are few, or too many of them fall outside whatever shape the others share.
+    None when the answers are few, when they are words rather than names and numbers, when one holds a quote or a
+    backslash (which JSON writes otherwise), or when too many fall outside the shape that the others share.
     """
     rows = [answer.split() for answer in answers if answer.strip()]
-    if len(rows) < FEWEST:
+    named = sum(any("\0" in _kind(word) for word in row) for row in rows)
+    if len(rows) < FEWEST or named < NAMED * len(rows) or any(mark in answer for mark in '"\\' for answer in answers):
         return None
     shape = _expression(rows)
     fitting = [row for row in rows if shape and re.fullmatch(shape, " ".join(row))]
@@ -55,7 +59,8 @@ def _expression(rows: Sequence[Sequence[str]]) -> str | None:
     most = max(len(row) for row in rows)
     if most == 1:
         return alternatives(first)
-    rest = f"(?: {alternatives(inner)}){{0,{most - 2}}} {alternatives(last)}"
+    middle = f"(?: {alternatives(inner)}){{0,{most - 2}}}" if most > 2 else ""
+    rest = f"{middle} {alternatives(last)}"
     return f"{alternatives(first)}(?:{rest})?"
 
 

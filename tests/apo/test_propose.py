@@ -103,3 +103,13 @@ def test_an_engine_that_cannot_hold_answers_to_the_input_is_not_asked_to() -> No
         for copying in (True, False)
     ]
     assert "copy_answers" in kinds[0] and "copy_answers" not in kinds[1]
+
+
+@settings(max_examples=12)
+@given(st.integers(0, 10_000), st.integers(0, 9), st.sampled_from([(), ("bm25",)]))
+def test_a_request_never_shows_more_demos_than_the_limit(seed: int, k: int, retrieval: tuple[str, ...]) -> None:
+    start = apply_moves(LOCKED, [Move("retrieve_demos", {"method": "bm25", "k": k})])
+    for parent, moves in proposals(start, Limits(demos=4, retrieval=retrieval), seed):
+        child = apply_moves(parent, moves)
+        shown = len(file_demos(child)) + (child.demo_mode.k if isinstance(child.demo_mode, Nearest) else 0)
+        assert shown <= max(4, k + 1) if child.demo_mode == start.demo_mode else shown <= 4

@@ -26,8 +26,8 @@ def test_grammar_of_a_copied_list_holds_the_text_as_it_stands_in_json():
 
 
 def test_grammar_of_a_shaped_copy_admits_the_shape_only():
-    line = to_grammar({**COPIED, "x-copied-shape": "[A-Z]/x"}).splitlines()[-1]
-    assert line.endswith(r"{1,20}/ & /[A-Z]\/x/")
+    line = to_grammar({**COPIED, "x-copied-shape": r"[A-Z]/x\/y"}).splitlines()[-1]
+    assert line.endswith(r"{1,20}/ & /[A-Z]\/x\/y/")
 
 
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs"])))

@@ -27,7 +27,11 @@ def test_copy_answers_sets_and_lets_go_of_a_shape():
 
 @pytest.mark.parametrize(
     ("key", "value", "said"),
-    [("x-copied-from", "title", "names no input"), ("x-copied-shape", "[A-", "no regular expression")],
+    [
+        ("x-copied-from", "title", "names no input"),
+        ("x-copied-shape", "[A-", "no regular expression"),
+        ("x-copied-shape", "(?!In )[A-Z]+", "looks around or back"),
+    ],
 )
 def test_marks_that_cannot_hold_are_refused_before_a_call(key, value, said):
     shaped = copy_answers(PROMPT, field="names", source="text", shape="[A-Z]+")

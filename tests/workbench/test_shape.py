@@ -36,6 +36,11 @@ def test_no_shape_for_few_answers_or_answers_that_have_none_in_common():
     assert shape_of([f"{chr(97 + n % 26)}word{n} again" for n in range(60)]) is None
 
 
+def test_no_shape_for_words_that_it_would_list_or_marks_that_json_writes_otherwise():
+    assert shape_of([f"{part} pain" for part in ("chest", "back", "head", "leg")] * 15) is None
+    assert shape_of([*FIRMS, 'Joe "Jo" Doe']) is None
+
+
 @given(ANSWERS)
 def test_a_shape_fits_nine_in_ten_of_what_it_was_read_from(answers):
     shape = shape_of(answers)
