@@ -1,6 +1,7 @@
 """From pairs to a manual: a draft per category, written as Markdown with an index and a log.
 
-Every score is kept under the hash of its tokens, so a build that was killed goes on where it was when it is run again.
+Every score is kept under the hash of its tokens, so a build that was killed goes on where it was when it is run again;
+nothing is written before all of it is known.
 """
 
 from __future__ import annotations
@@ -55,21 +56,22 @@ async def build_manual(
         on_article: told of each category that is done.
 
     Raises:
-        UsageError: an article is there already; a manual that lives is refined, not built again.
+        UsageError: the folder is not empty; a manual that lives is refined, not built again.
     """
     groups = by_category(pairs)
-    for slug in groups:
-        if (folder / f"{slug}.md").exists():
-            raise UsageError(f"{folder / f'{slug}.md'} is there already; give --out a folder without a manual")
-    folder.mkdir(parents=True, exist_ok=True)
+    held = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+    if any(not name.startswith(".") for name in held):
+        raise UsageError(f"{folder} is not empty ({held[0]!r} lies there); give --out a folder without a manual")
     moment = datetime.fromtimestamp(tools.clock(), UTC).isoformat(timespec="seconds")
-    rows = []
+    rows, pages = [], {}
     for slug, members in groups.items():
         draft = await draft_article(title_of(slug), members, tools.scorer, tools.encode, budget=budget)
-        article = to_article(slug, categories[slug], draft, moment)
-        write_atomic(folder / f"{slug}.md", render_article(article))
+        pages[slug] = render_article(to_article(slug, categories[slug], draft, moment))
         rows.append(_row(slug, members, draft))
         on_article(slug)
+    folder.mkdir(parents=True, exist_ok=True)
+    for slug, page in pages.items():
+        write_atomic(folder / f"{slug}.md", page)
     write_atomic(folder / INDEX, render_index({slug: categories[slug] for slug in groups}))
     write_atomic(folder / LOG, render_log(moment[:10], rows))
     return {"manual": str(folder), "articles": rows}
@@ -106,13 +108,17 @@ def render_log(day: str, rows: Sequence[Mapping[str, Any]]) -> str:
 def _cite(statement: Statement, sources: dict[str, Source]) -> str:
     """Enter a statement among the sources and return its footnote; two sentences of one reply are two sources."""
     pair = statement.pair
-    id_ = f"{pair.id}.{statement.start}"
+    where = (pair.id, _one_line(statement.text))
+    for source in sources.values():
+        if (source.pair, source.quote) == where:
+            return source.id
+    id_ = f"s{len(sources) + 1}"
     sources[id_] = Source(
         id_,
         pair.id,
         pair.conversation,
         pair.turn,
-        _one_line(statement.text),
+        where[1],
         pair.speaker,
         pair.date.isoformat() if pair.date else None,
     )

@@ -16,6 +16,7 @@ from reer.pairs import Pair
 from workbench.errors import DataError, UsageError
 from workbench.settings import Settings, load_toml
 
+_TAKEN = ("index", "log", "readme")
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
@@ -33,8 +34,10 @@ def load_categories(path: Path) -> dict[str, str]:
     """
     categories = load_toml(path, CategoriesFile).categories
     for slug in categories:
-        if not _SLUG.fullmatch(slug):
-            raise UsageError(f"{path}: category {slug!r} names a file; use lowercase words with hyphens")
+        if not _SLUG.fullmatch(slug) or slug in _TAKEN:
+            raise UsageError(
+                f"{path}: category {slug!r} names a file; use lowercase words with hyphens, none of {', '.join(_TAKEN)}"
+            )
     return categories
 
 

@@ -17,6 +17,7 @@ from reer.gains import Worth, measure
 from reer.pairs import Pair
 from reer.slots import contents
 from reer.statements import Statement, find_statements
+from workbench.nearest import tokenize
 
 WITNESSES = 4
 """Replies that a statement is scored on: those that share a slot with it, then those most like it."""
@@ -50,8 +51,8 @@ class Draft:
 
 
 def count_words(text: str) -> int:
-    """A length for budgets where no tokenizer is at hand: about four thirds of a token a word."""
-    return round(len(text.split()) * 4 / 3) + 1
+    """A length for budgets that needs no tokenizer: about four thirds of a token a word, a Chinese character a word."""
+    return round(len(tokenize(text)) * 4 / 3) + 1
 
 
 async def draft_article(title: str, pairs: Sequence[Pair], scorer: Scorer, encode: Encode, *, budget: int) -> Draft:
@@ -102,14 +103,13 @@ def _fill(facts: Sequence[Chosen], n_facts: int, budget: int) -> Draft:
     """Take what is worth most per token while there is room; what ended is history and takes none."""
     chosen: list[Chosen] = []
     tokens = crowded = 0
-    helpful = sorted((each for each in facts if each.worth.saved > 0), key=lambda each: -each.worth.per_token)
+    ended = tuple(each for each in facts if each.fact.until is not None)
+    current = [each for each in facts if each.fact.until is None]
+    helpful = sorted((each for each in current if each.worth.saved > 0), key=lambda each: -each.worth.per_token)
     for each in helpful:
-        if each.fact.until is not None:
-            continue
         if tokens + each.worth.tokens > budget:
             crowded += 1
             continue
         chosen.append(each)
         tokens += each.worth.tokens
-    ended = tuple(each for each in facts if each.fact.until is not None)
-    return Draft(tuple(chosen), ended, tokens, n_facts - len(helpful), crowded)
+    return Draft(tuple(chosen), ended, tokens, n_facts - len(ended) - len(helpful), crowded)

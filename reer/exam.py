@@ -67,7 +67,13 @@ async def sit_exam(
 def _check(articles: Mapping[str, Article], pairs: Sequence[Pair]) -> None:
     if len(articles) < 2:
         raise UsageError(f"the manual has {len(articles)} article; an exam needs a wrong one to compare with")
+    seen = {source.conversation for article in articles.values() for source in article.sources}
     for pair in pairs:
+        if pair.conversation in seen:
+            raise UsageError(
+                f"pair {pair.id!r} is of call {pair.conversation!r}, which the manual was built from; an exam"
+                " needs calls that it has not seen"
+            )
         if pair.category not in articles:
             raise UsageError(f"pair {pair.id!r} is of category {pair.category!r}, which has no article in the manual")
 
@@ -86,20 +92,22 @@ def _books(articles: Mapping[str, Article], pairs: Sequence[Pair], transcripts: 
         shelf = [conversation_text(pair.x[-1:]) + f"Agent: {pair.y}\n" for pair in transcripts]
         index = Bm25(shelf)
         lengths = [count_words(text) for text in books["manual"]]
-        books["transcripts"] = [
-            _retrieved(index, shelf, conversation_text(pair.x[-1:]), length)
-            for pair, length in zip(pairs, lengths, strict=True)
-        ]
+        calls = [pair.conversation for pair in transcripts]
+        for pair, length in zip(pairs, lengths, strict=True):
+            own = [place for place, call in enumerate(calls) if call == pair.conversation]
+            nearest = index.top(conversation_text(pair.x[-1:]), len(shelf), exclude=own)
+            books.setdefault("transcripts", []).append(_fitting([shelf[place] for place in nearest], length))
     return {rung: books[rung] for rung in RUNGS if rung in books}
 
 
-def _retrieved(index: Bm25, shelf: Sequence[str], query: str, length: int) -> str:
+def _fitting(nearest: Sequence[str], length: int) -> str:
     """The nearest transcripts that fit into a length, the nearest last."""
     taken: list[str] = []
-    for place in index.top(query, len(shelf)):
-        if sum(map(count_words, taken)) + count_words(shelf[place]) > length:
-            break
-        taken.append(shelf[place])
+    left = length
+    for text in nearest:
+        if count_words(text) <= left:
+            taken.append(text)
+            left -= count_words(text)
     return "".join(f"Earlier call\n{text}" for text in reversed(taken))
 
 
@@ -135,15 +143,18 @@ def _by_call(tallies: Sequence[Tally], pairs: Sequence[Pair]) -> Sample:
     return Sample.of(Tally(sum(t.num for t in group), sum(t.den for t in group)) for group in calls.values())
 
 
-def _figure(tallies: Sequence[Tally], pairs: Sequence[Pair], rng: np.random.Generator) -> dict[str, Any]:
+def _figure(tallies: Sequence[Tally], pairs: Sequence[Pair], rng: np.random.Generator) -> dict[str, Any] | None:
+    """Nats per token; None where nothing was scored."""
     sample = _by_call(tallies, pairs)
-    return asdict(bootstrap_interval(sample.num, sample.den, rng=rng))
+    return asdict(bootstrap_interval(sample.num, sample.den, rng=rng)) if sample.den.sum() else None
 
 
 def _saving(
     before: Sequence[Tally], after: Sequence[Tally], pairs: Sequence[Pair], rng: np.random.Generator
-) -> dict[str, Any]:
-    """Share of the loss that is saved, with its interval over calls."""
+) -> dict[str, Any] | None:
+    """Share of the loss that is saved, with its interval over calls; None where nothing was scored."""
     a, b = _by_call(before, pairs), _by_call(after, pairs)
+    if not a.num.sum():
+        return None
     left = bootstrap_interval(b.num, a.num, rng=rng)
     return asdict(Interval(1 - left.value, 1 - left.high, 1 - left.low, left.n, left.confidence))

@@ -117,10 +117,20 @@ def _successions(
 
 
 def _rivals(a: Fact, b: Fact) -> bool:
-    """Whether they state different values of the same kind and unit, and were never said in the same call."""
-    kinds_a = {(slot.kind, slot.unit) for statement in a.statements for slot in _telling(statement)}
-    kinds_b = {(slot.kind, slot.unit) for statement in b.statements for slot in _telling(statement)}
-    return bool(kinds_a & kinds_b) and not a.conversations & b.conversations
+    """Whether they state different values of the same kind and unit, and were never said in the same call.
+
+    A document or a channel rules out no other: a passport may be asked for, and a payslip too.
+    """
+    slots_a, slots_b = _values(a), _values(b)
+    kinds = {(slot.kind, slot.unit) for slot in slots_a} & {(slot.kind, slot.unit) for slot in slots_b}
+    agree = {slot.content for slot in slots_a} & {slot.content for slot in slots_b}
+    return bool(kinds) and not agree and not a.conversations & b.conversations
+
+
+def _values(fact: Fact) -> list[Slot]:
+    """Slots of which something has one value at a time."""
+    slots = [slot for statement in fact.statements for slot in _telling(statement)]
+    return [slot for slot in slots if slot.kind not in ("document", "channel")]
 
 
 def _dates(fact: Fact) -> list[date]:

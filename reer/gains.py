@@ -24,7 +24,7 @@ class Worth:
     saved: float
     """Nats saved over all of them, less than 0 where it misleads."""
     tokens: int
-    """Its length, in tokens of the scoring model."""
+    """Its length, as budgets count it."""
     n: int
     """Replies it was scored on."""
 

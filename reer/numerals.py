@@ -25,6 +25,7 @@ _SPOKEN = re.compile(
     rf"(?:[ ]point(?:[ ](?:{_SMALL}))+|[ ]and[ ]a[ ](?:half|quarter)(?:[ ](?:thousand|million))?)?\b",
     re.IGNORECASE,
 )
+_SCALE_AFTER = re.compile(r" (thousand|million)\b", re.IGNORECASE)
 _WRITTEN = re.compile(
     r"(?<![\w.,])\d{1,3}(?:,\d{3})+(?:\.\d+)?(?!\w)|(?<![\w.,])\d+(?:\.\d+)?(?:,\d{1,2}(?!\d))?(?![\d])"
 )
@@ -56,7 +57,10 @@ def _written(text: str) -> Iterator[Number]:
     for match in _WRITTEN.finditer(text):
         digits = match[0]
         comma_is_decimal = bool(re.fullmatch(r"\d+,\d{1,2}", digits))
-        yield Number(match.start(), match.end(), Decimal(digits.replace(",", "." if comma_is_decimal else "")))
+        value = Decimal(digits.replace(",", "." if comma_is_decimal else ""))
+        scale = _SCALE_AFTER.match(text, match.end())
+        times = _SCALES[scale[1].lower()] if scale else 1
+        yield Number(match.start(), scale.end() if scale else match.end(), value * times)
 
 
 def _spoken(text: str) -> Iterator[Number]:

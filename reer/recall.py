@@ -1,13 +1,13 @@
 """What a manual knows of an answer key: facts recalled, and old ones that it still states. For measuring only.
 
-A line of a key is `{"id", "category", "value", "unit", "statement", "superseded": [{"value", "unit"}]}`. A number is
-recalled when a current claim of its category holds that value; any other value when a claim holds its words.
+A line of a key is `{"id", "category", "value", "unit", "statement", "superseded": [{"value", "unit"}]}`. A value is
+recalled when a current claim of its category holds its slots, read with its unit, or its words where it has none.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,25 +34,25 @@ def check_key(articles: Mapping[str, Article], path: Path) -> dict[str, Any]:
         try:
             id_, article = str(fact["id"]), articles.get(str(fact["category"]))
             claims = [claim.text for claim in article.current] if article else []
-            (recalled if _stated(str(fact["value"]), claims) else missed).append(id_)
-            stale += [id_ for old in fact.get("superseded", []) if _stated(str(old["value"]), claims)]
+            (recalled if _stated(fact, claims) else missed).append(id_)
+            stale += [id_ for old in fact.get("superseded", []) if _stated(old, claims)]
         except (KeyError, TypeError) as exc:
             raise DataError(f"lacks {exc}; a fact has id, category and value", path=path, line=line) from exc
     total = len(recalled) + len(missed)
     return {"facts": total, "recalled": len(recalled) / max(1, total), "missed": missed, "outdated": stale}
 
 
-def _stated(value: str, claims: list[str]) -> bool:
-    """Whether one claim holds a value: as a slot where it is a number, by its words otherwise."""
-    numbers = find_numbers(value)
-    slots = read_slots(value)
-    if len(numbers) == 1 and numbers[0].end - numbers[0].start == len(value):
-        wanted = canonical(numbers[0].value)
-        hour = f"{int(numbers[0].value):02d}:00" if numbers[0].value < 25 else wanted
-        return any(slot.value in (wanted, hour) for claim in claims for slot in read_slots(claim))
-    if slots and slots[0].kind == "date":
-        return any(slot.value.endswith(slots[0].value) for claim in claims for slot in read_slots(claim))
+def _stated(fact: Mapping[str, Any], claims: Sequence[str]) -> bool:
+    """Whether one claim holds the value of a fact: its slots where it has some, else its words."""
+    value, unit = str(fact["value"]), str(fact.get("unit") or "")
+    wanted = {slot.value for slot in read_slots(f"{value} {unit}".strip())} or {
+        canonical(number.value) for number in find_numbers(value)
+    }
+    if wanted:
+        return any(wanted <= {slot.value for slot in read_slots(claim)} for claim in claims)
     words = _words(value)
+    if not words:
+        return any(value.casefold() in claim.casefold() for claim in claims)
     return any(len(words & _words(claim)) >= WORDS_SHARE * len(words) for claim in claims)
 
 

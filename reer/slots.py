@@ -44,12 +44,13 @@ _MONTH = "|".join(_MONTHS)
 _DAY_FIRST = re.compile(rf"\b(\d{{1,2}})(?:st|nd|rd|th)?(?: of)? ({_MONTH})\b(?:,? (\d{{4}})\b)?", re.IGNORECASE)
 _MONTH_FIRST = re.compile(rf"\b({_MONTH}) (\d{{1,2}})(?:st|nd|rd|th)?\b(?:, (\d{{4}})\b)?", re.IGNORECASE)
 _CLOCK = re.compile(
-    r"\b(\d{1,2})(?:[:.](\d{2}))? ?(o'clock|a\.?m\b\.?|p\.?m\b\.?|hours\b(?= (?:sharp|in the)))|\b(\d{1,2}):(\d{2})\b"
+    r"\b(\d{1,2})(?:[:.](\d{2}))? ?(o'clock|a\.?m\b\.?|p\.?m\b\.?|hours\b(?= (?:sharp|in the)))|\b(\d{1,2}):(\d{2})\b",
+    re.IGNORECASE,
 )
 _PAST = re.compile(r"\bhalf past (\w+)|\b(\w+) o'clock", re.IGNORECASE)
 
 _UNITS: tuple[tuple[Kind, str, str], ...] = (
-    ("amount", r" ?(?:euros?|eur)\b|€", "EUR"),
+    ("amount", r" ?(?:(?:euros?|eur)\b|€)", "EUR"),
     ("amount", r" ?cents?\b", "cent"),
     ("rate", r" ?(?:percent|per cent|%)(?: points?)?", "%"),
     ("span", r"[ -](?:business|working|banking) days?\b", "business days"),
@@ -105,7 +106,8 @@ def _date(match: re.Match[str], year: str | None, month: str, day: str) -> Slot:
 def _hours(text: str) -> Iterator[Slot]:
     for match in _CLOCK.finditer(text):
         hour, minute = int(match[1] or match[4]), int(match[2] or match[5] or 0)
-        hour += 12 if (match[3] or "").lower().startswith("p") and hour < 12 else 0
+        half = (match[3] or "").lower()[:1]
+        hour = hour % 12 + (12 if half == "p" else 0) if half in ("a", "p") else hour
         yield Slot(match.start(), match.end(), "hour", f"{hour:02d}:{minute:02d}")
     for match in _PAST.finditer(text):
         spoken = find_numbers((match[1] or match[2]).lower())
@@ -122,8 +124,7 @@ def _numbers(text: str) -> Iterator[Slot]:
             kind, _, name = next(_UNITS[i] for i in range(len(_UNITS)) if unit[f"u{i}"])
             rest = _rest(text, unit.end(), numbers[place + 1 :]) if name == "EUR" else None
             if rest:
-                value = number.value + rest.value / 100
-                yield Slot(number.start, rest.end, kind, canonical(value), name)
+                yield Slot(number.start, rest[1], kind, canonical(number.value + rest[0]), name)
             else:
                 yield _in_one_unit(number, unit.end(), kind, name)
         elif sign:
@@ -132,11 +133,14 @@ def _numbers(text: str) -> Iterator[Slot]:
             yield Slot(number.start, number.end, "count", canonical(number.value))
 
 
-def _rest(text: str, end: int, later: list[Number]) -> Number | None:
-    """The fifty of "nine euros fifty"; None when what follows is a number of its own."""
-    if not later or text[end : later[0].start] not in (" ", " and ") or not 5 <= later[0].value < 100:
+def _rest(text: str, end: int, later: list[Number]) -> tuple[Decimal, int] | None:
+    """The fifty of "nine euros fifty", as euros and where it ends; None when what follows is a number of its own."""
+    if not later or text[end : later[0].start] not in (" ", " and ") or not 1 <= later[0].value < 100:
         return None
-    return None if _UNIT.match(text, later[0].end) else later[0]
+    unit = _UNIT.match(text, later[0].end)
+    cents = unit is not None and unit[0].strip().startswith("cent")
+    bare = unit is None and text[end : later[0].start] == " " and later[0].value >= 5
+    return (later[0].value / 100, unit.end() if unit else later[0].end) if cents or bare else None
 
 
 def _in_one_unit(number: Number, end: int, kind: Kind, unit: str) -> Slot:

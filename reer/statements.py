@@ -12,15 +12,19 @@ from dataclasses import dataclass
 
 from reer.pairs import Pair
 from reer.slots import Slot, read_slots
+from workbench.nearest import tokenize
 
 MIN_WORDS, MAX_WORDS = 4, 60
+"""Words of a statement; a Chinese character is a word."""
 _END = re.compile(r"(?<=[.!?。！？])[\"”')\]]*\s+(?=[\"“(\[]*[A-Z0-9\u00c0-\u00de\u3400-\u9fff])|(?<=[。！？])")
 _ABBREVIATION = re.compile(r"\b(?:Mr|Mrs|Ms|Dr|St|No|approx|e\.g|i\.e|etc|vs|p\.m|a\.m)\.$")
 _OPENERS = (
     "oh|ah|well|so|now|right|okay|ok|yes|no|yeah|sure|sorry|look|listen|honestly|actually|basically|and|but|then"
     "|of course|no worries|good question|you see|you know|i see|let me see|to be honest|don't worry|i'm afraid"
 )
-_OPENER = re.compile(rf"(?:(?:{_OPENERS})\b[,.!:] *)+|(?:so|and|but|well) +(?=\w)", re.IGNORECASE)
+_OPENER = re.compile(
+    rf"(?:(?:{_OPENERS})\b[,.!:] *)+|(?:so(?! far| long)|and|but|well(?! over)) +(?=\w)", re.IGNORECASE
+)
 _RULES = (
     "must|have to|has to|need(?:s|ed)?|may|can(?:'t|not)?|only|always|never|if|unless|until|within|without|at least"
     "|at most|up to|no more than|free|costs?|charge[ds]?|fee|limit|allowed|requires?|valid|expires?|first|instead"
@@ -54,7 +58,7 @@ def find_statements(pair: Pair) -> list[Statement]:
     for start, end in sentences(pair.y):
         start = _skip_opener(pair.y, start, end)
         text = pair.y[start:end]
-        if not MIN_WORDS <= len(text.split()) <= MAX_WORDS or text.endswith("?"):
+        if not MIN_WORDS <= len(tokenize(text)) <= MAX_WORDS or text.endswith("?"):
             continue
         slots = read_slots(text)
         if slots or _RULE.search(text):

@@ -23,10 +23,14 @@ def format_exam(report: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _plain(interval: Mapping[str, float]) -> str:
+def _plain(interval: Mapping[str, float] | None) -> str:
+    if interval is None:
+        return "none to score"
     return f"{interval['value']:.3f} [{interval['low']:.3f}, {interval['high']:.3f}]"
 
 
-def _share(interval: Mapping[str, float]) -> str:
+def _share(interval: Mapping[str, float] | None) -> str:
+    if interval is None:
+        return "none to score"
     value, low, high = (100 * interval[key] for key in ("value", "low", "high"))
     return f"{value:.1f} % [{low:.1f}, {high:.1f}]"

@@ -31,12 +31,12 @@ TEST = [
 ]
 
 
-def build(folder, pairs=PAIRS, *, budget=100, cache=None):
+def build(folder, pairs=PAIRS, *, budget=100, cache=None, on_article=lambda slug: None):
     reader = Reader()
     tools = Tools(Scorer(reader, cache=cache), by_words, lambda: 0.0)
 
     async def work():
-        return await build_manual(pairs, CATEGORIES, folder, tools, budget=budget, on_article=lambda slug: None)
+        return await build_manual(pairs, CATEGORIES, folder, tools, budget=budget, on_article=on_article)
 
     return anyio.run(work), reader
 
@@ -65,18 +65,25 @@ def test_the_budget_is_kept(tmp_path):
     assert [row["crowded"] > 0 for row in report["articles"]] == [True, True]
 
 
-def test_a_build_that_was_stopped_scores_nothing_twice(tmp_path):
+def test_a_build_that_was_stopped_leaves_nothing_and_scores_nothing_twice(tmp_path):
     cache = ScoreCache(tmp_path / "scores.sqlite")
-    _, first = build(tmp_path / "m", cache=cache)
-    _, second = build(tmp_path / "n", cache=cache)
-    assert first.scored > 0 and second.scored == 0
-    assert (tmp_path / "m" / "cards.md").read_text() == (tmp_path / "n" / "cards.md").read_text()
+    _, whole = build(tmp_path / "whole")
+
+    def stop(_slug):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        build(tmp_path / "m", cache=cache, on_article=stop)
+    assert not (tmp_path / "m").exists()
+    _, rest = build(tmp_path / "m", cache=cache)
+    assert 0 < rest.scored < whole.scored
+    assert (tmp_path / "m" / "cards.md").read_text() == (tmp_path / "whole" / "cards.md").read_text()
 
 
 def test_a_living_manual_is_not_built_over(tmp_path):
     build(tmp_path / "m")
     before = (tmp_path / "m" / "cards.md").read_bytes()
-    with pytest.raises(UsageError, match=r"cards.md is there already"):
+    with pytest.raises(UsageError, match=r"is not empty \('cards.md' lies there\)"):
         build(tmp_path / "m")
     assert (tmp_path / "m" / "cards.md").read_bytes() == before
 
@@ -91,7 +98,7 @@ def exam(folder, pairs=TEST, transcripts=()):
 
 def test_the_right_article_beats_the_wrong_one_and_none(tmp_path):
     build(tmp_path / "m")
-    report = exam(tmp_path / "m", transcripts=PAIRS)
+    report = exam(tmp_path / "m", transcripts=[*PAIRS, *TEST])
     assert list(report["rungs"]) == ["none", "wrong", "transcripts", "manual"]
     for over in ("over_none", "over_wrong"):
         assert report["gains"][over]["nll"]["low"] > 0
@@ -101,10 +108,16 @@ def test_the_right_article_beats_the_wrong_one_and_none(tmp_path):
     assert report["rungs"]["none"]["nll"]["n"] == len({pair.conversation for pair in TEST})
 
 
+def test_calls_that_the_manual_has_seen_are_no_exam(tmp_path):
+    build(tmp_path / "m")
+    with pytest.raises(UsageError, match="of call 'call1', which the manual was built from"):
+        exam(tmp_path / "m", PAIRS)
+
+
 def test_an_exam_in_a_subject_that_the_manual_lacks_is_refused(tmp_path):
     build(tmp_path / "m")
     with pytest.raises(UsageError, match="'savings', which has no article"):
-        exam(tmp_path / "m", [make_pair(1, "Hi there.", category="savings")])
+        exam(tmp_path / "m", [make_pair(21, "Hi there.", category="savings")])
     with pytest.raises(UsageError, match="holds no article"):
         exam(tmp_path)
 

@@ -38,6 +38,17 @@ def test_values_that_are_still_given_side_by_side_both_stay():
     assert not any(fact.until for fact in facts_of(*pairs))
 
 
+def test_what_agrees_or_can_stand_together_ends_nothing():
+    pairs = [
+        make_pair(1, "The limit must be 500 euros.", day="2025-01-01"),
+        make_pair(2, "Within 3 days it can be raised.", day="2025-02-01"),
+        make_pair(3, "Within 3 days the limit can be raised to 500 euros.", day="2025-03-01"),
+        make_pair(4, "For the new account you must bring a passport.", day="2025-01-01"),
+        make_pair(5, "For the new account you must bring a payslip.", day="2025-03-01"),
+    ]
+    assert not any(fact.until for fact in facts_of(*pairs))
+
+
 def test_without_dates_nothing_has_ended():
     pairs = [make_pair(n, f"A lost debit card costs {n} euros.") for n in (9, 12)]
     assert not any(fact.until for fact in facts_of(*pairs))

@@ -24,6 +24,11 @@ from reer.slots import contents, read_slots
         ("After 3 wrong tries", [("count", "3", "")]),
         ("bring passports to any branch", [("document", "passport", "")]),
         ("it will be the blue one", []),
+        ("5,50 €", [("amount", "5.5", "EUR")]),
+        ("at 5 PM or 12 a.m.", [("hour", "17:00", ""), ("hour", "00:00", "")]),
+        ("two euros fifty cents", [("amount", "2.5", "EUR")]),
+        ("2.5 million euros", [("amount", "2500000", "EUR")]),
+        ("5 euros and 20 of them", [("amount", "5", "EUR"), ("count", "20", "")]),
     ],
 )
 def test_slots_of_what_people_say(text, expected):

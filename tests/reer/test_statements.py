@@ -21,6 +21,15 @@ def test_small_talk_stays_behind():
     ]
 
 
+def test_chinese_sentences_are_statements_too():
+    assert len(find_statements(make_pair(1, "您好。补办银行卡需要 12 euros 的费用。"))) == 1
+
+
+def test_so_far_is_no_opener():
+    (statement,) = find_statements(make_pair(1, "So far as I know you must pay."))
+    assert statement.text == "So far as I know you must pay."
+
+
 @given(st.lists(PARTS, max_size=12).map("".join))
 def test_a_statement_stands_in_its_reply(text):
     pair = make_pair(1, text or "x")
