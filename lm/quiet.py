@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import io
+import threading
 from collections.abc import Iterator
+
+_ONE_AT_A_TIME = threading.Lock()  # stderr is the process's: two loads must not restore each other's
 
 
 @contextlib.contextmanager
@@ -16,11 +19,12 @@ def without_bars() -> Iterator[None]:
     """Switch off the bars of `transformers`, and swallow those it draws all the same; errors are raised as ever."""
     from transformers.utils import logging
 
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        with contextlib.redirect_stderr(io.StringIO()):
-            yield
-    finally:
-        if shown:
-            logging.enable_progress_bar()
+    with _ONE_AT_A_TIME:
+        shown = logging.is_progress_bar_enabled()
+        logging.disable_progress_bar()
+        try:
+            with contextlib.redirect_stderr(io.StringIO()):
+                yield
+        finally:
+            if shown:
+                logging.enable_progress_bar()

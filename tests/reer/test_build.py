@@ -130,10 +130,18 @@ def test_an_answer_key_counts_what_is_recalled_and_what_is_outdated(tmp_path):
         {"id": "b", "category": "cards", "value": "13", "superseded": [{"value": "12"}]},
         {"id": "c", "category": "loans", "value": "early repayments"},
         {"id": "d", "category": "savings", "value": "1"},
+        {"id": "e", "category": "loans", "value": "1", "unit": "%"},
+        {"id": "f", "category": "loans", "value": "2 %"},
+        {"id": "g", "category": "loans", "value": "18:30"},
     ):
         append_jsonl(key, fact)
     found = check_key(load_manual(tmp_path / "m"), key)
-    assert (found["facts"], found["recalled"], found["missed"], found["outdated"]) == (4, 0.5, ["b", "d"], ["b"])
-    append_jsonl(key, {"id": "e"})
-    with pytest.raises(DataError, match=r"key.jsonl:5: lacks 'category'"):
+    assert (found["facts"], found["recalled"], found["missed"], found["outdated"]) == (
+        7,
+        3 / 7,
+        ["b", "d", "f", "g"],
+        ["b"],
+    )
+    append_jsonl(key, {"id": "h"})
+    with pytest.raises(DataError, match=r"key.jsonl:8: lacks 'category'"):
         check_key(load_manual(tmp_path / "m"), key)
