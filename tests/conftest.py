@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import shutil
+import signal
 import socket
 import tempfile
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Move user folders before any test module is imported: DSPy reads its own at import."""
     home = Path(tempfile.mkdtemp(prefix="openbook-tests-"))
     config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job starts with it ignored
     for name in [name for name in os.environ if name.upper().endswith(("_API_KEY", "_TOKEN"))]:
         del os.environ[name]
     os.environ |= {
