@@ -1,7 +1,7 @@
 """The first draft of an article: the facts that save the most on other customers' replies, within a token budget.
 
-Each fact is stated by the one of its statements that is worth most per token. Facts that save nothing stay out, however
-true they are: an article has no room for what does not help.
+Each fact is stated by the one of its statements that is worth most per token. Facts that more than one call states come
+first. Facts that save nothing stay out, however true they are: an article has no room for what does not help.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ class Draft:
     """What goes into an article, and what stays out."""
 
     chosen: tuple[Chosen, ...]
-    """Worth most per token first."""
+    """Confirmed ones first, then by worth per token."""
     ended: tuple[Chosen, ...]
     """Facts that a newer one of the article replaces."""
     tokens: int
     """Of the chosen statements."""
     refused: int
-    """Facts that save nothing."""
+    """Facts that save nothing, or that one call states in words alone."""
     crowded: int
     """Facts that save something and found no room."""
 
@@ -99,13 +99,24 @@ def _best(fact: Fact, worth: dict[str, Worth]) -> Chosen | None:
     return max(tried, key=lambda chosen: chosen.worth.per_token, default=None)
 
 
+def _confirmed(fact: Fact) -> bool:
+    """Whether more than one call states it."""
+    return len(fact.conversations) > 1
+
+
+def _checkable(fact: Fact) -> bool:
+    """Whether it holds more than words and bare counts, which in a single call are mostly small talk."""
+    return any(slot.kind != "count" for statement in fact.statements for slot in statement.slots)
+
+
 def _fill(facts: Sequence[Chosen], n_facts: int, budget: int) -> Draft:
-    """Take what is worth most per token while there is room; what ended is history and takes none."""
+    """Take what calls confirm, then the rest, what is worth most per token first; what ended takes no room."""
     chosen: list[Chosen] = []
     tokens = crowded = 0
     ended = tuple(each for each in facts if each.fact.until is not None)
     current = [each for each in facts if each.fact.until is None]
-    helpful = sorted((each for each in current if each.worth.saved > 0), key=lambda each: -each.worth.per_token)
+    helpful = [each for each in current if each.worth.saved > 0 and (_confirmed(each.fact) or _checkable(each.fact))]
+    helpful.sort(key=lambda each: (not _confirmed(each.fact), -each.worth.per_token))
     for each in helpful:
         if tokens + each.worth.tokens > budget:
             crowded += 1

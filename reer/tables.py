@@ -10,13 +10,13 @@ NAMES = {"none": "no book", "wrong": "a wrong article", "transcripts": "retrieve
 
 def format_exam(report: Mapping[str, Any]) -> str:
     """Loss on every rung, what the manual saves over each, and the answer key where there is one."""
-    lines = [f"{report['pairs']} replies; nats per token, lower is better", f"{'':<24}{'reply':<24}slots"]
+    lines = [f"{report['pairs']} replies; nats per token, lower is better", f"{'':<28}{'reply':<28}slots"]
     for rung, figures in report["rungs"].items():
-        lines.append(f"{NAMES[rung]:<24}{_plain(figures['nll']):<24}{_plain(figures['slot_nll'])}")
-    lines += ["", f"{'the manual saves':<24}{'reply':<24}slots"]
+        lines.append(f"{NAMES[rung]:<28}{_plain(figures['nll']):<28}{_plain(figures['slot_nll'])}")
+    lines += ["", f"{'the manual saves':<28}{'reply':<28}slots"]
     for over, figures in report["gains"].items():
         name = f"over {NAMES[over.removeprefix('over_')]}"
-        lines.append(f"{name:<24}{_share(figures['nll']):<24}{_share(figures['slot_nll'])}")
+        lines.append(f"{name:<28}{_share(figures['nll']):<28}{_share(figures['slot_nll'])}")
     if key := report.get("key"):
         lines += ["", f"{100 * key['recalled']:.1f} % of {key['facts']} facts recalled"]
         lines.append(f"outdated facts stated: {', '.join(key['outdated']) or 'none'}")
