@@ -12,6 +12,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from workbench.cache import cache_folder
 from workbench.errors import MissingExtraError
 
 UNPACKED_TYPES = {"Q4_1"}
@@ -29,7 +30,7 @@ def unpack(path: Path, folder: Path | None = None) -> Path:
         MissingExtraError: the package `gguf` is not installed.
         OSError: the folder cannot be written.
     """
-    folder = folder or Path(os.environ.get("OPENBOOK_CACHE") or Path.home() / ".cache" / "openbook")
+    folder = folder or cache_folder()
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     target = folder / f"{path.stem}-{digest[:12]}-q8_0.gguf"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -130,12 +129,11 @@ def _scoring(model: str, api_base: str | None) -> Any:
 
     from lm.open_scorer import open_scorer
     from lm.score_cache import ScoreCache
-
-    folder = Path(os.environ.get("OPENBOOK_CACHE") or Path.home() / ".cache" / "openbook")
+    from workbench.cache import cache_folder
 
     @asynccontextmanager
     async def scoring() -> Any:
-        with closing(ScoreCache(folder / "scores.sqlite")) as cache:
+        with closing(ScoreCache(cache_folder() / "scores.sqlite")) as cache:
             scorer = await open_scorer(model, api_base=api_base, cache=cache)
             try:
                 yield scorer
