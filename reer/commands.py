@@ -8,17 +8,10 @@ from typing import Annotated, Any
 
 import typer
 
+from reer.options import ApiBase, Json, Model, run, scoring
 from workbench import console
 
 app = typer.Typer()
-
-Model = Annotated[
-    str, typer.Option("--model", "-m", help="Scores replies: embedded, hf:ID, or provider/model.", envvar="REER_MODEL")
-]
-ApiBase = Annotated[
-    str | None, typer.Option("--api-base", help="Address of the model's server.", envvar="REER_API_BASE")
-]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON value instead of text.")]
 
 
 @app.command(
@@ -54,7 +47,7 @@ def build(
         )
 
     async def work() -> dict[str, Any]:
-        async with _scoring(model, api_base) as scorer:
+        async with scoring(model, api_base) as scorer:
             with console.progress(len({pair.category for pair in loaded.pairs}), "articles") as ticker:
                 return await build_manual(
                     loaded.pairs,
@@ -65,7 +58,7 @@ def build(
                     on_article=lambda slug: ticker.advance(note=f"{slug} written"),
                 )
 
-    report = _run(work)
+    report = run(work)
     if as_json:
         console.print_json(report)
         return
@@ -105,39 +98,12 @@ def exam(
     shelf = load_pairs(transcripts).pairs if transcripts else ()
 
     async def work() -> dict[str, Any]:
-        async with _scoring(model, api_base) as scorer:
+        async with scoring(model, api_base) as scorer:
             return await sit_exam(articles, loaded, scorer, transcripts=shelf, rng=np.random.default_rng(seed))
 
-    report = _run(work)
+    report = run(work)
     if key:
         report["key"] = check_key(articles, key)
     console.print_json(report) if as_json else console.print_text(format_exam(report))
     if report["gains"]["over_wrong"]["nll"]["low"] <= 0:
         raise typer.Exit(1)
-
-
-def _run(work: Any) -> dict[str, Any]:
-    import anyio
-
-    result: dict[str, Any] = anyio.run(work)
-    return result
-
-
-def _scoring(model: str, api_base: str | None) -> Any:
-    """The scorer for the length of a block, its scores kept in the user's cache."""
-    from contextlib import asynccontextmanager, closing
-
-    from lm.open_scorer import open_scorer
-    from lm.score_cache import ScoreCache
-    from workbench.cache import cache_folder
-
-    @asynccontextmanager
-    async def scoring() -> Any:
-        with closing(ScoreCache(cache_folder() / "scores.sqlite")) as cache:
-            scorer = await open_scorer(model, api_base=api_base, cache=cache)
-            try:
-                yield scorer
-            finally:
-                await scorer.aclose()
-
-    return scoring()

@@ -1,0 +1,43 @@
+"""What the verbs of `reer` share: options, and how a model that scores is opened for the length of a block."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, closing
+from typing import Annotated, TypeVar
+
+import typer
+
+from lm.scores import Scorer
+
+T = TypeVar("T")
+
+Model = Annotated[
+    str, typer.Option("--model", "-m", help="Scores replies: embedded, hf:ID, or provider/model.", envvar="REER_MODEL")
+]
+ApiBase = Annotated[
+    str | None, typer.Option("--api-base", help="Address of the model's server.", envvar="REER_API_BASE")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON value instead of text.")]
+
+
+def run(work: Callable[[], Awaitable[T]]) -> T:
+    """Run what is asynchronous, from a verb."""
+    import anyio
+
+    return anyio.run(work)
+
+
+@asynccontextmanager
+async def scoring(model: str, api_base: str | None) -> AsyncIterator[Scorer]:
+    """A scorer, its scores kept in the user's cache."""
+    from lm.open_scorer import open_scorer
+    from lm.score_cache import ScoreCache
+    from workbench.cache import cache_folder
+
+    with closing(ScoreCache(cache_folder() / "scores.sqlite")) as cache:
+        scorer = await open_scorer(model, api_base=api_base, cache=cache)
+        try:
+            yield scorer
+        finally:
+            await scorer.aclose()
