@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,17 @@ from lm.scores import Scorer
 from reer.categories import title_of
 from reer.draft import Chosen, Draft, draft_article
 from reer.facts import Encode
-from reer.manual import Article, Claim, Source, render_article
+from reer.manual import Article, Claim, Source
+from reer.page import render_article
 from reer.pairs import Pair, by_category
 from reer.statements import Statement
 from workbench.errors import UsageError
 from workbench.jsonl import write_atomic
 
 INDEX, LOG = "index.md", "log.md"
-BY = "reer build-manual"
+OKF_VERSION = "0.2"
+REVIEW_DAYS = 365
+"""Days after which somebody has to look at an article again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,7 @@ async def build_manual(
     held = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
     if any(not name.startswith(".") for name in held):
         raise UsageError(f"{folder} is not empty ({held[0]!r} lies there); give --out a folder without a manual")
-    moment = datetime.fromtimestamp(tools.clock(), UTC).isoformat(timespec="seconds")
+    moment = datetime.fromtimestamp(tools.clock(), UTC)
     rows, pages = [], {}
     for slug, members in groups.items():
         draft = await draft_article(title_of(slug), members, tools.scorer, tools.encode, budget=budget)
@@ -73,11 +77,11 @@ async def build_manual(
     for slug, page in pages.items():
         write_atomic(folder / f"{slug}.md", page)
     write_atomic(folder / INDEX, render_index({slug: categories[slug] for slug in groups}))
-    write_atomic(folder / LOG, render_log(moment[:10], rows))
+    write_atomic(folder / LOG, render_log(moment.date().isoformat(), rows))
     return {"manual": str(folder), "articles": rows}
 
 
-def to_article(slug: str, description: str, draft: Draft, moment: str) -> Article:
+def to_article(slug: str, description: str, draft: Draft, moment: datetime) -> Article:
     """A draft as an article: claims numbered, each with the calls that state it."""
     sources: dict[str, Source] = {}
     claims: list[Claim] = []
@@ -86,23 +90,37 @@ def to_article(slug: str, description: str, draft: Draft, moment: str) -> Articl
         ids = tuple(dict.fromkeys(_cite(statement, sources) for statement in cited))
         until = chosen.fact.until.isoformat() if chosen.fact.until else None
         claims.append(Claim(f"c{number}", _as_sentence(chosen), ids, until))
-    return Article(slug, title_of(slug), description, tuple(claims), tuple(sources.values()), BY, moment)
+    return Article(
+        slug,
+        title_of(slug),
+        description,
+        tuple(claims),
+        tuple(sources.values()),
+        generated_by=actor(),
+        generated_at=moment.isoformat(timespec="seconds"),
+        stale_after=(moment + timedelta(days=REVIEW_DAYS)).isoformat(timespec="seconds"),
+    )
+
+
+def actor() -> str:
+    """This program as the Open Knowledge Format names those who write."""
+    return f"openbook/{metadata.version('openbook')}"
 
 
 def render_index(categories: Mapping[str, str]) -> str:
     """The catalogue that is read first."""
-    lines = [f"- [{title_of(slug)}]({slug}.md): {sentence}" for slug, sentence in categories.items()]
-    return "\n".join(["# Index", "", *lines, ""])
+    lines = [f"* [{title_of(slug)}]({slug}.md) - {sentence}" for slug, sentence in categories.items()]
+    return "\n".join(["---", f'okf_version: "{OKF_VERSION}"', "---", "", "# Articles", "", *lines, ""])
 
 
 def render_log(day: str, rows: Sequence[Mapping[str, Any]]) -> str:
     """What was done, newest first."""
     lines = [
-        f"- {row['category']}: {row['claims']} claims from {row['pairs']} replies, {row['ended']} of them history,"
-        f" {row['refused']} facts that saved nothing left out"
+        f"* **Creation**: [{title_of(row['category'])}]({row['category']}.md), {row['claims']} claims from"
+        f" {row['pairs']} replies, {row['ended']} of them history, {row['refused']} facts that saved nothing left out"
         for row in rows
     ]
-    return "\n".join(["# Log", "", f"## {day} build", "", *lines, ""])
+    return "\n".join(["# Log", "", f"## {day}", "", *lines, ""])
 
 
 def _cite(statement: Statement, sources: dict[str, Source]) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from reer.build import INDEX, LOG
-from reer.manual import Article, parse_article
+from reer.manual import Article
+from reer.page import parse_article
 from workbench.errors import DataError, UsageError
 
 

@@ -55,7 +55,7 @@ def test_a_manual_holds_what_helps_with_other_calls_and_its_sources(tmp_path):
     assert (ended.text, ended.until) == ("A lost card costs 9 euros.", "2025-11-01")
     assert [row["category"] for row in report["articles"]] == ["cards", "loans"]
     assert "[Cards](cards.md)" in (tmp_path / "m" / "index.md").read_text()
-    assert "1970-01-01 build" in (tmp_path / "m" / "log.md").read_text()
+    assert "## 1970-01-01\n\n* **Creation**: [Cards](cards.md)" in (tmp_path / "m" / "log.md").read_text()
 
 
 def test_the_budget_is_kept(tmp_path):

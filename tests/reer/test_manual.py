@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reer.manual import Article, Claim, Source, context_text, parse_article, render_article
+from reer.manual import Article, Check, Claim, Source, context_text
+from reer.page import parse_article, render_article
 from workbench.errors import DataError
 
 LINES = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), min_size=1, max_size=30).map(
@@ -33,6 +34,11 @@ def articles(draw):
         sources,
         "test",
         "2026-11-25T10:00:00+00:00",
+        stale_after=draw(st.none() | st.datetimes().map(lambda at: f"{at.isoformat()}+00:00")),
+        verified=tuple(draw(st.lists(st.builds(Check, LINES, st.just("2026-11-25T10:00:00+00:00")), max_size=2))),
+        accepted=tuple(draw(st.lists(LINES, max_size=2))),
+        remarks=tuple(f"Note {line}" for line in draw(st.lists(LINES, max_size=2))),
+        extra=draw(st.dictionaries(st.sampled_from(["owner", "tags"]), LINES)),
     )
 
 
@@ -86,3 +92,36 @@ def test_an_article_broken_by_hand_is_refused_with_its_name(old, new, said):
 def test_a_status_is_kept():
     stable = dataclasses.replace(ARTICLE, status="stable", stale_after="2027-01-01")
     assert parse_article(render_article(stable)) == stable
+
+
+def test_what_a_person_added_by_hand_stays():
+    text = render_article(ARTICLE).replace("category: cards", "category: cards\nowner: Ms Vale\nreviews: [2025, 2026]")
+    text = text.replace("- [c1]", "Ask Ms Vale before you change this.\n\nShe knows.\n- [c1]")
+    article = parse_article(text)
+    assert article.remarks == ("Ask Ms Vale before you change this.", "", "She knows.")
+    assert article.extra == {"owner": "Ms Vale", "reviews": [2025, 2026]}
+    again = render_article(article)
+    assert "Ask Ms Vale before you change this.\n\nShe knows.\n" in again and "owner: Ms Vale" in again
+    assert parse_article(again) == article
+    assert "Vale" not in context_text(article)
+
+
+@pytest.mark.parametrize(
+    ("verified", "tier"),
+    [
+        ("", "unverified"),
+        ("verified: {by: process:nightly, at: 2026-06-25T09:00:00Z}\n", "machine-confirmed"),
+        ("verified:\n- {by: openbook/1, at: 2026-06-25}\n- {by: human:vale, at: 2026-06-25}\n", "human-reviewed"),
+    ],
+)
+def test_trust_follows_from_who_has_verified(verified, tier):
+    article = parse_article(render_article(ARTICLE).replace("status: draft\n", f"status: draft\n{verified}"))
+    assert article.tier == tier
+    assert parse_article(render_article(article)) == article
+
+
+def test_ids_are_never_used_again():
+    assert ARTICLE.next_claim_id() == "c3"
+    text = render_article(ARTICLE).replace("- [c2]", "- [c1]")
+    with pytest.raises(DataError, match="two claims have the id c1"):
+        parse_article(text)

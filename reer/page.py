@@ -1,0 +1,189 @@
+"""Articles as Markdown pages, in the Open Knowledge Format 0.2: front matter, claims, footnotes to their sources.
+
+Writing and reading round-trip, and what a person added by hand (remarks, keys of their own) comes back as it was.
+
+    article = parse_article(path.read_text(), str(path))
+    path.write_text(render_article(article))
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, get_args
+
+import yaml
+
+from reer.manual import Article, Check, Claim, Source, Status
+from workbench.errors import DataError
+
+TYPE = "manual-article"
+HISTORY = "## No longer"
+_OURS = ("type", "title", "description", "category", "status")
+_OURS += ("stale_after", "generated", "verified", "accepted", "sources")
+_CLAIM = re.compile(r"- \[(?P<id>c\d+)\] (?P<text>.*?)(?P<notes>(?:\[\^[\w.-]+\])+)")
+_NOTE = re.compile(r"\[\^(?P<id>[\w.-]+)\]: (?P<quote>.+)")
+_ENDED = re.compile(r" \(until (?P<until>\d{4}-\d{2}-\d{2})\)$")
+
+
+def render_article(article: Article) -> str:
+    """Write an article."""
+    front: dict[str, Any] = {
+        "type": TYPE,
+        "title": article.title,
+        "description": article.description,
+        "category": article.category,
+        "status": article.status,
+        "stale_after": article.stale_after,
+        "generated": {"by": article.generated_by, "at": article.generated_at},
+        "verified": [{"by": check.by, "at": check.at} for check in article.verified] or None,
+        "accepted": list(article.accepted) or None,
+        **article.extra,
+        "sources": [_source_front(source) for source in article.sources],
+    }
+    kept = {key: value for key, value in front.items() if value is not None}
+    head = yaml.safe_dump(kept, sort_keys=False, allow_unicode=True, width=1000)
+    body = [f"# {article.title}", "", article.description, ""]
+    if article.remarks:
+        body += [*article.remarks, ""]
+    body += [_render_claim(claim) for claim in article.current]
+    history = [claim for claim in article.claims if claim.until is not None]
+    if history:
+        body += ["", HISTORY, "", *(_render_claim(claim) for claim in history)]
+    body += ["", *(f"[^{source.id}]: {source.quote}" for source in article.sources)]
+    return f"---\n{head}---\n\n" + "\n".join(body) + "\n"
+
+
+def parse_article(text: str, path: str | None = None) -> Article:
+    """Read an article, one edited by hand too.
+
+    Raises:
+        DataError: the front matter is not what an article has, or a claim has no source that is there.
+    """
+    front, lines = _split(text, path)
+    body = _read_body(lines, path)
+    try:
+        article = _article(front, body)
+    except (KeyError, TypeError, ValueError) as exc:
+        said = f"lacks {exc}" if isinstance(exc, KeyError) else str(exc)
+        raise DataError(f"the front matter is not that of an article: {said}; restore it with git", path=path) from exc
+    if article.status not in get_args(Status):
+        raise DataError(f"status {article.status!r} is none of {', '.join(get_args(Status))}; correct it", path=path)
+    known = {source.id for source in article.sources}
+    taken: set[str] = set()
+    for claim in article.claims:
+        if missing := [id_ for id_ in claim.sources if id_ not in known]:
+            raise DataError(f"claim {claim.id} cites {missing[0]!r}, which is not among the sources", path=path)
+        if claim.id in taken:
+            raise DataError(f"two claims have the id {claim.id}; give one of them another", path=path)
+        taken.add(claim.id)
+    return article
+
+
+@dataclass(slots=True)
+class _Body:
+    """What stands below the front matter."""
+
+    claims: list[Claim] = field(default_factory=list)
+    quotes: dict[str, str] = field(default_factory=dict)
+    remarks: list[str] = field(default_factory=list)
+
+
+def _article(front: Mapping[str, Any], body: _Body) -> Article:
+    title, description = str(front["title"]), str(front["description"])
+    checks = front.get("verified") or []
+    stale_after = front.get("stale_after")
+    return Article(
+        category=str(front["category"]),
+        title=title,
+        description=description,
+        claims=tuple(body.claims),
+        sources=tuple(_read_source(each, body.quotes) for each in front["sources"]),
+        generated_by=str(front["generated"]["by"]),
+        generated_at=_instant(front["generated"]["at"]),
+        status=front.get("status", "stable"),
+        stale_after=None if stale_after is None else _instant(stale_after),
+        verified=tuple(
+            Check(str(each["by"]), _instant(each["at"])) for each in ([checks] if isinstance(checks, dict) else checks)
+        ),
+        accepted=tuple(map(str, front.get("accepted") or ())),
+        remarks=_trimmed([line for line in body.remarks if line not in (f"# {title}", description, HISTORY)]),
+        extra={key: value for key, value in front.items() if key not in _OURS},
+    )
+
+
+def _source_front(source: Source) -> dict[str, Any]:
+    where = {"id": source.id, "resource": source.pair, "conversation": source.conversation, "turn": source.turn}
+    said = {
+        "author": source.speaker,
+        "last_modified": f"{source.date}T00:00:00Z" if source.date else None,
+    }
+    return where | {key: value for key, value in said.items() if value is not None}
+
+
+def _read_source(front: Mapping[str, Any], quotes: Mapping[str, str]) -> Source:
+    id_, modified = str(front["id"]), front.get("last_modified")
+    if id_ not in quotes:
+        raise ValueError(f"source {id_!r} has no footnote with its words")
+    return Source(
+        id=id_,
+        pair=str(front["resource"]),
+        conversation=str(front["conversation"]),
+        turn=int(front["turn"]),
+        quote=quotes[id_],
+        speaker=None if front.get("author") is None else str(front["author"]),
+        date=None if modified is None else _instant(modified)[:10],
+    )
+
+
+def _instant(value: Any) -> str:
+    """ISO text of a moment, which YAML reads as text or as a date."""
+    return value.isoformat() if isinstance(value, date | datetime) else str(value)
+
+
+def _trimmed(lines: Sequence[str]) -> tuple[str, ...]:
+    """Lines without empty ones at either end, and never two empty ones in a row."""
+    kept = [line for place, line in enumerate(lines) if line or (place and lines[place - 1])]
+    while kept and not kept[-1]:
+        kept.pop()
+    return tuple(kept[1:] if kept and not kept[0] else kept)
+
+
+def _render_claim(claim: Claim) -> str:
+    notes = "".join(f"[^{id_}]" for id_ in claim.sources)
+    ended = f" (until {claim.until})" if claim.until else ""
+    return f"- [{claim.id}] {claim.text}{ended}{notes}"
+
+
+def _split(text: str, path: str | None) -> tuple[Mapping[str, Any], list[str]]:
+    text = text.replace("\r\n", "\n")
+    head, fence, body = text.removeprefix("---\n").partition("\n---\n")
+    if not text.startswith("---\n") or not fence:
+        raise DataError("begins with no front matter between two lines of ---; restore it with git", path=path, line=1)
+    try:
+        front = yaml.safe_load(head)
+    except yaml.YAMLError as exc:
+        problem = str(exc).replace("\n", " ")
+        raise DataError(f"the front matter is no YAML ({problem}); correct it", path=path) from exc
+    if not isinstance(front, dict) or front.get("type") != TYPE:
+        raise DataError(f"the front matter has no 'type: {TYPE}'; this is not an article of a manual", path=path)
+    return front, body.split("\n")
+
+
+def _read_body(lines: Sequence[str], path: str | None) -> _Body:
+    body = _Body()
+    for line in lines:
+        if match := _CLAIM.fullmatch(line):
+            ended = _ENDED.search(match["text"])
+            notes = tuple(re.findall(r"\[\^([\w.-]+)\]", match["notes"]))
+            until = ended["until"] if ended else None
+            body.claims.append(Claim(match["id"], _ENDED.sub("", match["text"]), notes, until))
+        elif match := _NOTE.fullmatch(line):
+            body.quotes[match["id"]] = match["quote"]
+        elif line.startswith("- ["):
+            raise DataError(f"the claim {line[:60]!r} has no footnote; add its source or remove it", path=path)
+        else:
+            body.remarks.append(line)
+    return body
