@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from lm.scores import Item, Scorer
+from lm.score_spans import score_spans
+from lm.scores import Scorer
 from reer.draft import count_words
 from reer.gains import item_of
 from reer.manual import Article, context_text
@@ -114,25 +115,14 @@ def _fitting(nearest: Sequence[str], length: int) -> str:
 async def _losses(scorer: Scorer, pairs: Sequence[Pair], books: Sequence[str]) -> tuple[list[Tally], list[Tally]]:
     """Loss and tokens of each reply, and of its slots given what stands before them."""
     whole = [item_of(pair, book) for pair, book in zip(pairs, books, strict=True)]
-    parts = [(place, part) for place, item in enumerate(whole) for part in _slot_items(item)]
-    scores = await scorer.score([*whole, *(part for _, part in parts)])
-    replies = [Tally(-score.total, len(score.logprobs)) for score in scores[: len(whole)]]
-    slots = [Tally(0.0, 0.0) for _ in pairs]
-    for (place, _), score in zip(parts, scores[len(whole) :], strict=True):
-        slots[place] = Tally(slots[place].num - score.total, slots[place].den + len(score.logprobs))
-    return replies, slots
-
-
-def _slot_items(item: Item) -> list[Item]:
-    return [
-        Item(item.context + item.y[: slot.start].rstrip(), _led(item.y, slot.start, slot.end))
-        for slot in read_slots(item.y)
+    spans = [[(slot.start, slot.end) for slot in read_slots(item.y)] for item in whole]
+    scored = await score_spans(scorer, whole, spans)
+    replies = [Tally(-each.whole.total, len(each.whole.logprobs)) for each in scored]
+    slots = [
+        Tally(-sum(part.total for part in each.parts), sum(len(part.logprobs) for part in each.parts))
+        for each in scored
     ]
-
-
-def _led(text: str, start: int, end: int) -> str:
-    """A slot with the space before it, as tokenizers cut it."""
-    return text[len(text[:start].rstrip()) : end]
+    return replies, slots
 
 
 def _by_call(tallies: Sequence[Tally], pairs: Sequence[Pair]) -> Sample:
