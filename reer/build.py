@@ -15,12 +15,12 @@ from typing import Any
 
 from lm.scores import Scorer
 from reer.categories import title_of
-from reer.draft import Chosen, Draft, draft_article
+from reer.citations import as_sentence, cite
+from reer.draft import Draft, draft_article
 from reer.facts import Encode
 from reer.manual import Article, Claim, Source
 from reer.page import render_article
 from reer.pairs import Pair, by_category
-from reer.statements import Statement
 from workbench.errors import UsageError
 from workbench.jsonl import write_atomic
 
@@ -86,10 +86,9 @@ def to_article(slug: str, description: str, draft: Draft, moment: datetime) -> A
     sources: dict[str, Source] = {}
     claims: list[Claim] = []
     for number, chosen in enumerate([*draft.chosen, *draft.ended], start=1):
-        cited = [chosen.statement, *(each for each in chosen.fact.statements if each is not chosen.statement)]
-        ids = tuple(dict.fromkeys(_cite(statement, sources) for statement in cited))
+        ids = cite(chosen.fact, chosen.statement, sources)
         until = chosen.fact.until.isoformat() if chosen.fact.until else None
-        claims.append(Claim(f"c{number}", _as_sentence(chosen), ids, until))
+        claims.append(Claim(f"c{number}", as_sentence(chosen.statement), ids, until))
     return Article(
         slug,
         title_of(slug),
@@ -121,36 +120,6 @@ def render_log(day: str, rows: Sequence[Mapping[str, Any]]) -> str:
         for row in rows
     ]
     return "\n".join(["# Log", "", f"## {day}", "", *lines, ""])
-
-
-def _cite(statement: Statement, sources: dict[str, Source]) -> str:
-    """Enter a statement among the sources and return its footnote; two sentences of one reply are two sources."""
-    pair = statement.pair
-    where = (pair.id, _one_line(statement.text))
-    for source in sources.values():
-        if (source.pair, source.quote) == where:
-            return source.id
-    id_ = f"s{len(sources) + 1}"
-    sources[id_] = Source(
-        id_,
-        pair.id,
-        pair.conversation,
-        pair.turn,
-        where[1],
-        pair.speaker,
-        pair.date.isoformat() if pair.date else None,
-    )
-    return id_
-
-
-def _as_sentence(chosen: Chosen) -> str:
-    """The statement with a capital; its words stay."""
-    text = _one_line(chosen.statement.text)
-    return text[0].upper() + text[1:]
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
 
 
 def _row(slug: str, pairs: Sequence[Pair], draft: Draft) -> dict[str, Any]:

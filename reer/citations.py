@@ -1,0 +1,50 @@
+"""From statements to claims: the words as one sentence, and a footnote for each reply that says the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from reer.facts import Fact
+from reer.manual import Source
+from reer.statements import Statement
+
+
+def cite(fact: Fact, chosen: Statement, sources: dict[str, Source]) -> tuple[str, ...]:
+    """Enter the statements of a fact among the sources of an article and return their footnotes, the chosen one first.
+
+    Args:
+        fact: what is cited.
+        chosen: the statement that the claim is worded by.
+        sources: of the article, by id; new ones are added.
+    """
+    cited = [chosen, *(each for each in fact.statements if each is not chosen)]
+    return tuple(dict.fromkeys(_enter(statement, sources) for statement in cited))
+
+
+def as_sentence(statement: Statement) -> str:
+    """The statement with a capital; its words stay."""
+    text = one_line(statement.text)
+    return text[0].upper() + text[1:]
+
+
+def one_line(text: str) -> str:
+    """Text without line breaks and repeated spaces."""
+    return " ".join(text.split())
+
+
+def _enter(statement: Statement, sources: dict[str, Source]) -> str:
+    """Two sentences of one reply are two sources."""
+    pair = statement.pair
+    where = (pair.id, one_line(statement.text))
+    for source in sources.values():
+        if (source.pair, source.quote) == where:
+            return source.id
+    id_ = _free_id(sources)
+    date = pair.date.isoformat() if pair.date else None
+    sources[id_] = Source(id_, pair.id, pair.conversation, pair.turn, where[1], pair.speaker, date)
+    return id_
+
+
+def _free_id(taken: Iterable[str]) -> str:
+    numbers = [int(id_[1:]) for id_ in taken if id_[:1] == "s" and id_[1:].isdecimal()]
+    return f"s{1 + max(numbers, default=0)}"
