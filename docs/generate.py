@@ -13,7 +13,17 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 TARGET = ROOT / "docs" / "commands.md"
-COMMANDS = ("apo", "apo optimize", "apo eval", "apo diff", "apo report", "reer", "reer build-manual", "reer exam")
+COMMANDS = (
+    "apo",
+    "apo optimize",
+    "apo eval",
+    "apo diff",
+    "apo report",
+    "reer",
+    "reer categories",
+    "reer build-manual",
+    "reer exam",
+)
 WIDTH = "100"
 
 

@@ -8,10 +8,12 @@ from typing import Annotated, Any
 
 import typer
 
-from reer.options import ApiBase, Json, Model, run, scoring
+from reer.category_commands import categories as find_categories
+from reer.options import ApiBase, Json, Model, run, scoring, warn_of_copies
 from workbench import console
 
 app = typer.Typer()
+app.command(name="categories", epilog="Example: reer categories calls.jsonl --out categories.toml")(find_categories)
 
 
 @app.command(
@@ -22,7 +24,7 @@ def build(
     pairs: Annotated[Path, typer.Argument(help="Question-reply pairs (JSONL).", show_default=False)],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the manual.")],
     categories: Annotated[
-        Path | None, typer.Option(help="Chapters (TOML); default: categories.toml beside the pairs.")
+        Path | None, typer.Option(help="Categories (TOML); default: categories.toml beside the pairs.")
     ] = None,
     budget: Annotated[int, typer.Option(min=50, help="Tokens that the claims of one article may take.")] = 450,
     model: Model = "embedded",
@@ -31,26 +33,28 @@ def build(
 ) -> None:
     """Write a manual from recorded replies: per category the facts that help most with other customers.
 
+    Pairs that name no category have the one that `reer categories` gave them.
+
     A build that was stopped goes on where it was when the same command is given again.
     """
     from lm.encoder import Encoder
+    from reer.assignments import with_categories
     from reer.build import Tools, build_manual
     from reer.categories import check_categories, load_categories
     from reer.pairs import load_pairs
 
     loaded = load_pairs(pairs)
-    chapters = load_categories(categories or pairs.with_name("categories.toml"))
-    check_categories(loaded.pairs, chapters, pairs)
-    if loaded.repeated:
-        console.warn(
-            f"{len(loaded.repeated)} pairs repeat earlier ones and are left out, the first {loaded.repeated[0]!r}"
-        )
+    path = categories or pairs.with_name("categories.toml")
+    members = with_categories(loaded.pairs, path)
+    chapters = load_categories(path)
+    check_categories(members, chapters, pairs)
+    warn_of_copies(loaded)
 
     async def work() -> dict[str, Any]:
         async with scoring(model, api_base) as scorer:
-            with console.progress(len({pair.category for pair in loaded.pairs}), "articles") as ticker:
+            with console.progress(len({pair.category for pair in members}), "articles") as ticker:
                 return await build_manual(
-                    loaded.pairs,
+                    members,
                     chapters,
                     out,
                     Tools(scorer, Encoder().encode, time.time),
@@ -79,6 +83,10 @@ def exam(
     key: Annotated[
         Path | None, typer.Option(help="An answer key (JSONL), to count the facts that are recalled.")
     ] = None,
+    categories: Annotated[
+        Path | None,
+        typer.Option(help="Categories (TOML) of pairs that name none; default: categories.toml beside the pairs."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the intervals.")] = 0,
     model: Model = "embedded",
     api_base: ApiBase = None,
@@ -87,6 +95,7 @@ def exam(
     """Measure how much the manual helps with replies to other customers. Exit 1 when it does not."""
     import numpy as np
 
+    from reer.assignments import with_categories
     from reer.exam import sit_exam
     from reer.pairs import load_pairs
     from reer.recall import check_key
@@ -94,7 +103,7 @@ def exam(
     from reer.tables import format_exam
 
     articles = load_manual(manual)
-    loaded = load_pairs(pairs).pairs
+    loaded = with_categories(load_pairs(pairs).pairs, categories or pairs.with_name("categories.toml"))
     shelf = load_pairs(transcripts).pairs if transcripts else ()
 
     async def work() -> dict[str, Any]:

@@ -9,6 +9,8 @@ from typing import Annotated, TypeVar
 import typer
 
 from lm.scores import Scorer
+from reer.pairs import Loaded
+from workbench import console
 
 T = TypeVar("T")
 
@@ -19,6 +21,14 @@ ApiBase = Annotated[
     str | None, typer.Option("--api-base", help="Address of the model's server.", envvar="REER_API_BASE")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON value instead of text.")]
+
+
+def warn_of_copies(loaded: Loaded) -> None:
+    """Say which pairs were left out."""
+    if loaded.repeated:
+        console.warn(
+            f"{len(loaded.repeated)} pairs repeat earlier ones and are left out, the first {loaded.repeated[0]!r}"
+        )
 
 
 def run(work: Callable[[], Awaitable[T]]) -> T:

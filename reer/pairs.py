@@ -87,6 +87,22 @@ def load_pairs(path: Path) -> Loaded:
     return Loaded(tuple(pairs), tuple(repeated))
 
 
+def load_files(paths: Sequence[Path]) -> Loaded:
+    """Read several files as one; only copies within a file are left out.
+
+    Raises:
+        DataError: a line is wrong, or two files have pairs of one id.
+    """
+    loaded = [load_pairs(path) for path in paths]
+    homes: dict[str, Path] = {}
+    for path, each in zip(paths, loaded, strict=True):
+        for pair in each.pairs:
+            if homes.setdefault(pair.id, path) is not path:
+                raise DataError(f"id {pair.id!r} is taken in {homes[pair.id]}; give each pair its own", path=path)
+    repeated = tuple(id_ for each in loaded for id_ in each.repeated)
+    return Loaded(tuple(pair for each in loaded for pair in each.pairs), repeated)
+
+
 def split_pairs(pairs: Iterable[Pair], share: float, *, seed: int) -> tuple[tuple[Pair, ...], tuple[Pair, ...]]:
     """Set aside about `share` of the conversations of each category, whole ones, by hash: (kept, set aside).
 

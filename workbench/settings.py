@@ -16,7 +16,7 @@ import difflib
 import json
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -39,19 +39,20 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-def load_toml(path: Path, model: type[M], *, overrides: Sequence[str] = ()) -> M:
+def load_toml(path: Path, model: type[M], *, overrides: Sequence[str] = (), names: Collection[str] = ()) -> M:
     """Read a TOML file into a settings model.
 
     Args:
         path: The file.
         model: What it must hold.
         overrides: `key=value` pairs that win over the file.
+        names: tables whose keys are names that the user gives, and no settings: "password-reset" is no secret there.
 
     Raises:
         UsageError: the file is missing or is not TOML, or it holds an unknown key, a wrong value or a secret.
     """
     data = apply_overrides(_read(path), overrides)
-    for key in _keys(data):
+    for key in _keys({table: value for table, value in data.items() if table not in names}):
         if _SECRET.search(key.rpartition(".")[2]):
             raise UsageError(f"{path}: {key!r} looks like a secret; remove it and set it in the environment instead")
     try:
