@@ -44,7 +44,7 @@ def categories(
     from reer.categories import load_file
     from reer.category_report import format_report, make_report
     from reer.discovery import Work, find_categories
-    from reer.edits import carry_out, render_file
+    from reer.category_edits import carry_out, render_file
     from reer.pairs import load_files
     from workbench.jsonl import write_atomic
 
