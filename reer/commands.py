@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from reer import git_commands
 from reer.options import ApiBase, Json, Model, run, scoring
 from workbench import console
 
@@ -25,6 +26,9 @@ def build(
         Path | None, typer.Option(help="Chapters (TOML); default: categories.toml beside the pairs.")
     ] = None,
     budget: Annotated[int, typer.Option(min=50, help="Tokens that the claims of one article may take.")] = 450,
+    git: Annotated[
+        bool, typer.Option("--git", help="Commit the manual, in the repository around it or in one of its own.")
+    ] = False,
     model: Model = "embedded",
     api_base: ApiBase = None,
     as_json: Json = False,
@@ -38,6 +42,8 @@ def build(
     from reer.categories import check_categories, load_categories
     from reer.pairs import load_pairs
 
+    if git:
+        git_commands.check_place(out)
     loaded = load_pairs(pairs)
     chapters = load_categories(categories or pairs.with_name("categories.toml"))
     check_categories(loaded.pairs, chapters, pairs)
@@ -59,6 +65,8 @@ def build(
                 )
 
     report = run(work)
+    if git:
+        report["commit"] = git_commands.commit_build(out, loaded.pairs)
     if as_json:
         console.print_json(report)
         return
@@ -107,3 +115,6 @@ def exam(
     console.print_json(report) if as_json else console.print_text(format_exam(report))
     if report["gains"]["over_wrong"]["nll"]["low"] <= 0:
         raise typer.Exit(1)
+
+
+app.add_typer(git_commands.app)

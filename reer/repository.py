@@ -81,6 +81,19 @@ class Repository:
             run_git(["init", "--quiet", "--", str(folder.resolve())], folder.resolve())
         return cls.open(folder)
 
+    @classmethod
+    def check(cls, folder: Path) -> None:
+        """Refuse a folder in which `create` would open a repository that takes no commit now.
+
+        Raises:
+            UsageError: HEAD is detached, a merge is under way, or the repository is bare.
+        """
+        there = folder.resolve()
+        while not there.is_dir():
+            there = there.parent
+        if (git := find_git(there)) is not None:
+            cls(there, git)._branch()
+
     def refresh(self) -> None:
         """Build on the latest commit from here on; call it before reading pages anew."""
         self._seen = self._blobs(self._head())
