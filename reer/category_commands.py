@@ -11,7 +11,10 @@ from reer.options import Json, warn_of_copies
 from workbench import console
 from workbench.errors import UsageError
 
+app = typer.Typer()
 
+
+@app.command(epilog="Example: reer categories calls.jsonl --out categories.toml")
 def categories(
     pairs: Annotated[list[Path], typer.Argument(help="Question-reply pairs (JSONL).", show_default=False)],
     out: Annotated[
@@ -42,9 +45,9 @@ def categories(
     from lm.encoder import Encoder
     from reer.assignments import NAME, read_assignments, write_assignments
     from reer.categories import load_file
+    from reer.category_edits import carry_out, render_file
     from reer.category_report import format_report, make_report
     from reer.discovery import Work, find_categories
-    from reer.category_edits import carry_out, render_file
     from reer.pairs import load_files
     from workbench.jsonl import write_atomic
 

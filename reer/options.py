@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, closing
+from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
@@ -20,6 +21,7 @@ Model = Annotated[
 ApiBase = Annotated[
     str | None, typer.Option("--api-base", help="Address of the model's server.", envvar="REER_API_BASE")
 ]
+Manual = Annotated[Path, typer.Argument(help="Folder of the manual.", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON value instead of text.")]
 
 

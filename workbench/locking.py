@@ -14,15 +14,16 @@ from pathlib import Path
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[int]:
     """Hold the lock beside `path`, named after it with `.lock`; waits while another process or thread holds it.
 
-    The kernel lets go of it when its holder ends, however that happens. The empty lock file stays: removing it would
-    let two writers hold locks on two files of the same name.
+    Yields its descriptor: a child process that inherits it holds the lock too, until it ends. The kernel lets go of the
+    lock when its last holder ends, however that happens. The empty lock file stays: removing it would let two writers
+    hold locks on two files of the same name.
     """
     descriptor = os.open(path.with_name(f".{path.name}.lock"), os.O_CREAT | os.O_RDWR, 0o644)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
+        yield descriptor
     finally:
         os.close(descriptor)

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from reer.agreement import measure_agreement
 from reer.assignments import NAME, read_assignments, with_categories, write_assignments
 from reer.categories import CategoriesFile, load_categories, load_file
+from reer.category_edits import carry_out, match_clusters, new_ids, render_file
 from reer.category_report import format_report, make_report
 from reer.discovery import Work, find_categories
-from reer.category_edits import carry_out, match_clusters, new_ids, render_file
 from reer.pairs import load_pairs
 from tests.reer.builders import by_words, make_pair
 from workbench.errors import DataError, UsageError
