@@ -18,7 +18,8 @@ _WORDS: dict[Bound, tuple[str, str]] = {
     "least": (
         r"at (?:the )?(?:very )?least|minimum|(?:no|not) less than|more than|over|above|beyond|starts? (?:at|with)"
         r"|begins? (?:at|with)|from",
-        r"or more|or older|or later|at (?:the )?(?:very )?least|minimum|upwards?|and (?:more|over|older)|on(?:wards?)?",
+        r"or (?:more|older|later)|at (?:the )?(?:very )?least|minimum|upwards?|and (?:more|over|older)|onwards?"
+        r"|on(?=[,;.]|$)",
     ),
     "most": (
         r"at (?:the )?(?:very )?most|maximum|up to|(?:no|not) (?:more|longer|later|older) than|within|under|below"
@@ -29,7 +30,7 @@ _WORDS: dict[Bound, tuple[str, str]] = {
 _PATTERNS = {
     name: (
         re.compile(rf"\b(?:{before})\b[^,;.]*$", re.IGNORECASE),
-        re.compile(rf"[^,;.]{{0,14}}\b(?:{after})\b", re.IGNORECASE),
+        re.compile(rf"[^,;.]{{0,14}}\b(?:{after})(?!\w)", re.IGNORECASE),
     )
     for name, (before, after) in _WORDS.items()
 }

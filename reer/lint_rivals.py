@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import combinations
 
 from reer.lint import Fault
 from reer.lint_book import Book, Told, Wording, likeness
 from reer.lint_bounds import bound_of
 from reer.lint_values import same_measure
+from reer.slots import Slot
 
-RIVAL, RIVAL_ELSEWHERE = 0.5, 0.65
+RIVAL, RIVAL_ELSEWHERE = 0.43, 0.65
 """How alike two claims with different values must be to be about the same thing, in one article and across."""
 SUCCESSOR, SUCCESSOR_ELSEWHERE = 0.35, 0.45
 """The same where all that was said of the one is older than all that was said of the other."""
-TWIN, TWIN_ELSEWHERE = 0.45, 0.7
+TWIN, TWIN_ELSEWHERE = 0.43, 0.7
 """How alike two claims with the same values must be to say the same; across articles only a copy counts."""
 TWIN_IN_WORDS = 0.55
 """The same for claims without a value."""
@@ -25,8 +27,8 @@ SAME_SOURCE = 0.15
 """What a source in common adds."""
 
 _CONDITION = re.compile(
-    r"\b(?:if|unless|except|other than|without|provided|as long as|very first|welcome|new(?:ly)?|fresh(?:ly)?"
-    r"|for (?:all )?the others?)\b",
+    r"\b(?:if|unless|except|other than|without|provided|as long as|very first|welcome|newly|freshly"
+    r"|new (?:customers?|clients?|accounts?)|for (?:all )?the others?)\b",
     re.IGNORECASE,
 )
 _OPEN = ("document", "channel")
@@ -48,7 +50,7 @@ def find_duplicates(book: Book) -> Iterator[Fault]:
         alike = _alike(a, b)
         bar = TWIN_ELSEWHERE if a.page is not b.page else TWIN if _values(a.own) else TWIN_IN_WORDS
         copied = alike >= TWIN_ELSEWHERE and _measured(a.own) == _measured(b.own)
-        if (copied or (alike >= bar and _agree(a.own, b.own))) and _same_condition(a.own, b.own):
+        if (copied or _say_the_same(a, b, bar)) and _same_condition(a.own, b.own):
             yield Fault(a.page, f"{b.name} says the same; keep one, with the sources of both", (a, b))
 
 
@@ -65,6 +67,14 @@ def find_not_current(book: Book) -> Iterator[Fault]:
             if same and _alike(told, old) >= REVIVED:
                 said = f"says what {old.claim.id} said until {until}; remove it, or take {old.claim.id} back"
                 yield Fault(told.page, said, (told, old))
+
+
+def _say_the_same(a: Told, b: Told, bar: float) -> bool:
+    """Whether two claims agree in their values, and so do what they were heard from, in words that are alike."""
+    if not _agree(a.own, b.own):
+        return False
+    heard = ((ours, theirs) for ours in a.wordings for theirs in b.wordings if a.page is b.page and _values(ours))
+    return _alike(a, b) >= bar or any(_agree(*pair) and likeness(*pair) >= bar for pair in heard)
 
 
 def _about_one_thing(a: Told, b: Told) -> bool:
@@ -93,11 +103,16 @@ def _alike(a: Told, b: Told) -> float:
     return likeness(a.own, b.own) + (SAME_SOURCE if shared else 0.0)
 
 
-def _values(wording: Wording) -> set[tuple[str, str, str]]:
+def _values(wording: Wording) -> frozenset[tuple[str, str, str]]:
     """Kind, value and unit of what has one value at a time; bare counts only where there is nothing else."""
-    slots = [slot for slot in wording.slots if slot.kind not in _OPEN]
-    telling = [slot for slot in slots if slot.kind != "count"] or slots
-    return {(slot.kind, *same_measure(slot)) for slot in telling}
+    return _read_values(wording.slots)
+
+
+@lru_cache(maxsize=10_000)
+def _read_values(slots: tuple[Slot, ...]) -> frozenset[tuple[str, str, str]]:
+    closed = [slot for slot in slots if slot.kind not in _OPEN]
+    telling = [slot for slot in closed if slot.kind != "count"] or closed
+    return frozenset((slot.kind, *same_measure(slot)) for slot in telling)
 
 
 def _measured(wording: Wording) -> set[tuple[str, str]]:

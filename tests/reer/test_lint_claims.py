@@ -95,7 +95,7 @@ def test_one_product_and_slot_with_two_values(tmp_path):
 @pytest.mark.parametrize(
     "other",
     [
-        "Replacing a lost credit card and its PIN abroad costs 30 euros.",
+        "A credit card that is stolen abroad comes by courier for 30 euros.",
         "A lost debit card may have taken at most 50 euros from you.",
         "Replacing a lost debit card costs 5 euros if you are a student.",
         "Replacing a lost debit card takes 6 business days.",
@@ -125,6 +125,25 @@ def test_words_that_are_less_alike_count_when_one_is_older(tmp_path):
     assert found(tmp_path / "m") == [("two-values", ("c1", "c2"))]
     write_manual(tmp_path / "n", cards=[old._replace(day=None), new, Said(ROOM)])
     assert found(tmp_path / "n") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "other"),
+    [
+        (
+            "The business account costs 14.90 euros with bookings in it.",
+            "A business account is 17.90 euros with bookings.",
+        ),
+        ("You can have up to 3 devices for the app, so this one fits.", "Up to 5 devices can have the app."),
+        (
+            "Delivery of foreign cash to your door is now 9.90 euros.",
+            "Home delivery of foreign cash costs 12.90 euros.",
+        ),
+    ],
+)
+def test_a_contradiction_in_other_words_is_found(tmp_path, text, other):
+    write_manual(tmp_path / "m", cards=[Said(text), Said(ROOM), Said(CARD), Said(other)])
+    assert found(tmp_path / "m") == [("two-values", ("c1", "c4"))]
 
 
 def test_what_is_said_twice_is_found_and_what_only_shares_a_number_is_not(tmp_path):
