@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from reer import build_commands, category_commands, exam_commands, git_commands
+from reer import build_commands, category_commands, exam_commands, git_commands, lint_commands
 
 app = typer.Typer()
-for group in (category_commands, build_commands, exam_commands, git_commands):
+for group in (category_commands, build_commands, exam_commands, lint_commands, git_commands):
     app.add_typer(group.app)
