@@ -137,7 +137,7 @@ def _cite(statement: Statement, sources: dict[str, Source]) -> str:
         pair.conversation,
         pair.turn,
         where[1],
-        pair.speaker,
+        pair.speaker.removeprefix("human:") if pair.speaker else None,
         pair.date.isoformat() if pair.date else None,
     )
     return id_
