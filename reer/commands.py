@@ -8,10 +8,12 @@ from typing import Annotated, Any
 
 import typer
 
+from reer import reading_commands
 from reer.options import ApiBase, Json, Model, run, scoring
 from workbench import console
 
 app = typer.Typer()
+app.add_typer(reading_commands.app)
 
 
 @app.command(

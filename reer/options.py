@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, closing
+from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
 
+from lm.road import Road
 from lm.scores import Scorer
 
 T = TypeVar("T")
@@ -19,6 +22,19 @@ ApiBase = Annotated[
     str | None, typer.Option("--api-base", help="Address of the model's server.", envvar="REER_API_BASE")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON value instead of text.")]
+Manual = Annotated[Path, typer.Argument(help="Folder of the manual.", show_default=False)]
+Writer = Annotated[
+    str | None,
+    typer.Option("--model", "-m", help="Writes: embedded, gguf:PATH, hf:ID, or provider/model.", envvar="REER_WRITER"),
+]
+
+
+class Status(StrEnum):
+    """What an article may be."""
+
+    draft = "draft"
+    stable = "stable"
+    deprecated = "deprecated"
 
 
 def run(work: Callable[[], Awaitable[T]]) -> T:
@@ -41,3 +57,20 @@ async def scoring(model: str, api_base: str | None) -> AsyncIterator[Scorer]:
             yield scorer
         finally:
             await scorer.aclose()
+
+
+@asynccontextmanager
+async def writing(model: str, api_base: str | None) -> AsyncIterator[Road]:
+    """A road to a model that writes, its replies kept in the user's cache."""
+    from lm.open import check_reachable, open_engine
+    from lm.store import ReplyStore
+    from workbench.cache import cache_folder
+
+    engine = open_engine(model, api_base=api_base)
+    check_reachable(engine)
+    with closing(ReplyStore(cache_folder() / "replies.sqlite")) as store:
+        road = Road(engine, store=store)
+        try:
+            yield road
+        finally:
+            await road.aclose()
