@@ -26,7 +26,7 @@ from workbench.rendering import output_schema, parse_answer, render
 
 OFFERED = 8
 """Claims that a model is shown."""
-ANSWER_TOKENS = 2048
+ANSWER_TOKENS = 1024
 """Longest answer; a reasoning model thinks in it too."""
 _MARKUP = re.compile(r"[<>`\[\]{}|]|://|\bwww\.|\S@\S")
 
