@@ -63,11 +63,14 @@ def render_skill(articles: Mapping[str, Article], name: str, *, with_quotes: boo
         with_quotes: whether to show the words of the calls, and who spoke them.
 
     Raises:
-        UsageError: the name is wrong, or nothing is current.
+        UsageError: the name is wrong, nothing is current, or a category could not be a file's name.
     """
     kept = [article for article in articles.values() if article.status != "deprecated" and article.current]
     if not kept:
         raise UsageError("the manual has no current claim; there is nothing to export")
+    for article in kept:
+        if not _NAME.fullmatch(article.category):
+            raise UsageError(f"category {article.category!r} names a file; use lowercase words with hyphens")
     front = {"name": check_name(name), "description": _description(kept)}
     head = yaml.safe_dump(front, sort_keys=False, allow_unicode=True, width=10_000)
     entries = [f"- [{each.title}]({REFERENCES}/{each.category}.md): {each.description}" for each in kept]

@@ -78,6 +78,11 @@ def test_a_name_that_the_format_does_not_allow_is_refused(name):
         render_skill(CARDS, name)
 
 
+def test_a_category_cannot_lead_out_of_the_folder():
+    with pytest.raises(UsageError, match=r"category '../../x' names a file"):
+        render_skill({"x": dataclasses.replace(ARTICLE, category="../../x")}, "bank")
+
+
 def test_many_articles_still_fit_the_description():
     many = {f"a{n}": dataclasses.replace(ARTICLE, category=f"a{n}", title=f"Title {n} " * 9) for n in range(40)}
     front = yaml.safe_load(render_skill(many, "bank")[SKILL].split("---\n")[1])
