@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -28,7 +29,10 @@ def answer_record(found: Found, written: Written | None, now: datetime) -> dict[
 
 
 def format_answer(record: Mapping[str, Any]) -> str:
-    """An answer as text: the claims, and beneath each its sources and what is to be known of its article."""
+    """An answer as text: the claims, and beneath each its sources and what is to be known of its article.
+
+    Control characters are left out: what somebody said cannot steer a terminal.
+    """
     if record["silent"]:
         nearest = record["nearest"]
         return f"{SILENT} The nearest claim is [{nearest['claim']}], too far off to be an answer."
@@ -38,7 +42,8 @@ def format_answer(record: Mapping[str, Any]) -> str:
     for claim in record["claims"]:
         lines += [f"{claim['citation']} {claim['text']}", *(f"    {each}" for each in _origins(claim))]
         lines += [f"    {_standing(claim['trust'])}", *_warnings(claim["trust"]), ""]
-    return "\n".join(lines).rstrip("\n")
+    text = "\n".join(lines).rstrip("\n")
+    return "".join(mark for mark in text if mark == "\n" or unicodedata.category(mark) != "Cc")
 
 
 def _claim_record(hit: Hit, now: datetime) -> dict[str, Any]:

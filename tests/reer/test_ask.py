@@ -114,6 +114,13 @@ def test_a_fresh_claim_has_no_warning_and_silence_names_the_nearest():
     assert format_answer(silent).startswith("The manual is silent on this. The nearest claim is [")
 
 
+def test_what_was_said_cannot_steer_a_terminal():
+    said = dataclasses.replace(CARDS.sources[0], quote="a lost\x1b[2J debit card\x07 costs 12 euros.")
+    cards = dataclasses.replace(CARDS, sources=(said, *CARDS.sources[1:]))
+    text = format_answer(answer_record(Finder({"cards": cards}).find(QUESTION), None, NOW))
+    assert "a lost[2J debit card costs" in text
+
+
 @pytest.mark.skipif(not encoder_installed(), reason="needs openbook[local]")
 def test_meanings_find_what_no_word_does():
     from lm.encoder import Encoder
