@@ -23,6 +23,14 @@ COMMANDS = (
     "reer categories",
     "reer build-manual",
     "reer exam",
+    "reer ask",
+    "reer verify",
+    "reer export",
+    "reer lint",
+    "reer log",
+    "reer diff",
+    "reer blame",
+    "reer revert",
 )
 WIDTH = "100"
 

@@ -41,7 +41,8 @@ def _enter(statement: Statement, sources: dict[str, Source]) -> str:
             return source.id
     id_ = _free_id(sources)
     date = pair.date.isoformat() if pair.date else None
-    sources[id_] = Source(id_, pair.id, pair.conversation, pair.turn, where[1], pair.speaker, date)
+    speaker = pair.speaker.removeprefix("human:") if pair.speaker else None
+    sources[id_] = Source(id_, pair.id, pair.conversation, pair.turn, where[1], speaker, date)
     return id_
 
 

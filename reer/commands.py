@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import typer
 
-from reer import build_commands, category_commands, exam_commands, git_commands, lint_commands
+from reer import (
+    build_commands,
+    category_commands,
+    exam_commands,
+    git_commands,
+    lint_commands,
+    reading_commands,
+)
 
 app = typer.Typer()
-for group in (category_commands, build_commands, exam_commands, lint_commands, git_commands):
+for group in (category_commands, build_commands, exam_commands, reading_commands, lint_commands, git_commands):
     app.add_typer(group.app)

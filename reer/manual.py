@@ -28,6 +28,8 @@ class Source:
     speaker: str | None = None
     date: str | None = None
     """ISO, when known."""
+    extra: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}), hash=False)
+    """Keys of others, such as a title, kept as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,8 @@ class Check:
     """An actor: `human:ID`, `process:ID` or `PRODUCER/VERSION`."""
     at: str
     """ISO instant."""
+    content: str | None = None
+    """Digest of what was checked (`reer.trust.digest`), where it was noted."""
 
 
 @dataclass(frozen=True, slots=True)

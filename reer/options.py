@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, closing
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
 
+from lm.road import Road
 from lm.scores import Scorer
 from reer.pairs import Loaded
 from workbench import console
@@ -23,6 +25,18 @@ ApiBase = Annotated[
 ]
 Manual = Annotated[Path, typer.Argument(help="Folder of the manual.", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON value instead of text.")]
+Writer = Annotated[
+    str | None,
+    typer.Option("--model", "-m", help="Writes: embedded, gguf:PATH, hf:ID, or provider/model.", envvar="REER_WRITER"),
+]
+
+
+class Status(StrEnum):
+    """What an article may be."""
+
+    draft = "draft"
+    stable = "stable"
+    deprecated = "deprecated"
 
 
 def warn_of_copies(loaded: Loaded) -> None:
@@ -53,3 +67,20 @@ async def scoring(model: str, api_base: str | None) -> AsyncIterator[Scorer]:
             yield scorer
         finally:
             await scorer.aclose()
+
+
+@asynccontextmanager
+async def writing(model: str, api_base: str | None) -> AsyncIterator[Road]:
+    """A road to a model that writes, its replies kept in the user's cache."""
+    from lm.open import check_reachable, open_engine
+    from lm.store import ReplyStore
+    from workbench.cache import cache_folder
+
+    engine = open_engine(model, api_base=api_base)
+    check_reachable(engine)
+    with closing(ReplyStore(cache_folder() / "replies.sqlite")) as store:
+        road = Road(engine, store=store)
+        try:
+            yield road
+        finally:
+            await road.aclose()

@@ -25,6 +25,10 @@ _OURS = ("type", "title", "description", "category", "status")
 _OURS += ("stale_after", "generated", "verified", "accepted", "sources")
 _CLAIM = re.compile(r"- \[(?P<id>c\d+)\] (?P<text>.*?)(?P<notes>(?:\[\^[\w.-]+\])+)")
 _NOTE = re.compile(r"\[\^(?P<id>[\w.-]+)\]: (?P<quote>.+)")
+_ACTOR = re.compile(r"(?:process|team):\S+|[^\s:/]+/\S+")
+"""Actors of the format that are no persons."""
+_PERSON = "human:"
+_SOURCE_KEYS = ("id", "resource", "conversation", "turn", "author", "last_modified")
 _ENDED = re.compile(r" \(until (?P<until>\d{4}-\d{2}-\d{2})\)$")
 
 
@@ -38,7 +42,7 @@ def render_article(article: Article) -> str:
         "status": article.status,
         "stale_after": article.stale_after,
         "generated": {"by": article.generated_by, "at": article.generated_at},
-        "verified": [{"by": check.by, "at": check.at} for check in article.verified] or None,
+        "verified": [_check_front(check) for check in article.verified] or None,
         "accepted": list(article.accepted) or None,
         **article.extra,
         "sources": [_source_front(source) for source in article.sources],
@@ -102,11 +106,12 @@ def _article(front: Mapping[str, Any], body: _Body) -> Article:
         claims=tuple(body.claims),
         sources=tuple(_read_source(each, body.quotes) for each in front["sources"]),
         generated_by=str(front["generated"]["by"]),
-        generated_at=_instant(front["generated"]["at"]),
+        generated_at=str(front["generated"]["at"]),
         status=front.get("status", "stable"),
-        stale_after=None if stale_after is None else _instant(stale_after),
+        stale_after=None if stale_after is None else str(stale_after),
         verified=tuple(
-            Check(str(each["by"]), _instant(each["at"])) for each in ([checks] if isinstance(checks, dict) else checks)
+            Check(str(each["by"]), str(each["at"]), each.get("content"))
+            for each in ([checks] if isinstance(checks, dict) else checks)
         ),
         accepted=tuple(map(str, front.get("accepted") or ())),
         remarks=_trimmed([line for line in body.remarks if line not in (f"# {title}", description, HISTORY)]),
@@ -117,10 +122,19 @@ def _article(front: Mapping[str, Any], body: _Body) -> Article:
 def _source_front(source: Source) -> dict[str, Any]:
     where = {"id": source.id, "resource": source.pair, "conversation": source.conversation, "turn": source.turn}
     said = {
-        "author": source.speaker,
+        "author": None if source.speaker is None else _as_actor(source.speaker),
         "last_modified": f"{source.date}T00:00:00Z" if source.date else None,
     }
-    return where | {key: value for key, value in said.items() if value is not None}
+    return where | {key: value for key, value in said.items() if value is not None} | dict(source.extra)
+
+
+def _check_front(check: Check) -> dict[str, str]:
+    return {"by": check.by, "at": check.at} | ({"content": check.content} if check.content else {})
+
+
+def _as_actor(speaker: str) -> str:
+    """Who spoke, as the format names actors; whoever is not known as a machine or a team is a person."""
+    return speaker if _ACTOR.fullmatch(speaker) else _PERSON + speaker
 
 
 def _read_source(front: Mapping[str, Any], quotes: Mapping[str, str]) -> Source:
@@ -133,14 +147,19 @@ def _read_source(front: Mapping[str, Any], quotes: Mapping[str, str]) -> Source:
         conversation=str(front["conversation"]),
         turn=int(front["turn"]),
         quote=quotes[id_],
-        speaker=None if front.get("author") is None else str(front["author"]),
-        date=None if modified is None else _instant(modified)[:10],
+        speaker=None if front.get("author") is None else str(front["author"]).removeprefix(_PERSON),
+        date=None if modified is None else str(modified)[:10],
+        extra={key: value for key, value in front.items() if key not in _SOURCE_KEYS},
     )
 
 
-def _instant(value: Any) -> str:
-    """ISO text of a moment, which YAML reads as text or as a date."""
-    return value.isoformat() if isinstance(value, date | datetime) else str(value)
+def _plain(value: Any) -> Any:
+    """Front matter with its moments as ISO text, which YAML would write back in a form of its own."""
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    return value.isoformat() if isinstance(value, date | datetime) else value
 
 
 def _trimmed(lines: Sequence[str]) -> tuple[str, ...]:
@@ -163,7 +182,7 @@ def _split(text: str, path: str | None) -> tuple[Mapping[str, Any], list[str]]:
     if not text.startswith("---\n") or not fence:
         raise DataError("begins with no front matter between two lines of ---; restore it with git", path=path, line=1)
     try:
-        front = yaml.safe_load(head)
+        front = _plain(yaml.safe_load(head))
     except yaml.YAMLError as exc:
         problem = str(exc).replace("\n", " ")
         raise DataError(f"the front matter is no YAML ({problem}); correct it", path=path) from exc

@@ -7,6 +7,17 @@ from typing import Any
 
 NAMES = {"none": "no book", "wrong": "a wrong article", "transcripts": "retrieved transcripts", "manual": "the manual"}
 
+TRUST = ("article", "tier", "last check", "by", "changed since", "status", "look again from")
+
+
+def trust_row(record: Mapping[str, Any]) -> list[str | None]:
+    """How far an article may be trusted, as a row under `TRUST`."""
+    again = record["stale_after"] and record["stale_after"][:10] + (" (passed)" if record["stale"] else "")
+    checked = record["checked_at"] and record["checked_at"][:10]
+    changed = "yes" if record["changed_since"] else "no" if checked else None
+    status = record["status"]
+    return [record["category"], record["tier"], checked, record["checked_by"], changed, status, again]
+
 
 def format_exam(report: Mapping[str, Any]) -> str:
     """Loss on every rung, what the manual saves over each, and the answer key where there is one."""

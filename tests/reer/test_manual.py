@@ -13,11 +13,14 @@ LINES = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), min_
 )
 ENDS = st.none() | st.dates().map(lambda day: day.isoformat())
 
+EXTRA = st.dictionaries(st.sampled_from(["title", "usage_count"]), LINES, max_size=1)
+CHECKS = st.builds(Check, LINES, st.just("2026-11-25T10:00:00+00:00"), st.none() | st.just("0123456789abcdef"))
+
 
 @st.composite
 def articles(draw):
     sources = tuple(
-        Source(f"p{n}.{n}", f"p{n}", draw(LINES), n, draw(LINES), draw(st.none() | LINES), draw(ENDS))
+        Source(f"p{n}.{n}", f"p{n}", draw(LINES), n, draw(LINES), draw(st.none() | LINES), draw(ENDS), draw(EXTRA))
         for n in range(draw(st.integers(1, 4)))
     )
     ids = st.lists(st.sampled_from([source.id for source in sources]), min_size=1, max_size=3, unique=True)
@@ -35,7 +38,7 @@ def articles(draw):
         "test",
         "2026-11-25T10:00:00+00:00",
         stale_after=draw(st.none() | st.datetimes().map(lambda at: f"{at.isoformat()}+00:00")),
-        verified=tuple(draw(st.lists(st.builds(Check, LINES, st.just("2026-11-25T10:00:00+00:00")), max_size=2))),
+        verified=tuple(draw(st.lists(CHECKS, max_size=2))),
         accepted=tuple(draw(st.lists(LINES, max_size=2))),
         remarks=tuple(f"Note {line}" for line in draw(st.lists(LINES, max_size=2))),
         extra=draw(st.dictionaries(st.sampled_from(["owner", "tags"]), LINES)),
