@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from reer.options import ApiBase, Json, Model, run, scoring
+from reer.trace_commands import trace
 from workbench import console
 
 app = typer.Typer()
@@ -107,3 +108,6 @@ def exam(
     console.print_json(report) if as_json else console.print_text(format_exam(report))
     if report["gains"]["over_wrong"]["nll"]["low"] <= 0:
         raise typer.Exit(1)
+
+
+app.command(epilog="Example: reer trace examples/oral-bank/pairs.jsonl --out runs/traces --limit 12")(trace)
