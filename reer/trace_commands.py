@@ -60,8 +60,7 @@ def trace(
         )
     plan = Plan(steps, expansion, stop, max_overlap, seed)
     job = Job(pairs, loaded.pairs, model, scorer, plan, limit=limit, max_calls=max_calls)
-
-    report = finished_report(out) if resume else None
+    report = finished_report(job, out, time.time) if resume else None
     if report is None:
         report = run(lambda: _search(job, out, api_base, scorer_api_base, resume=resume))
     if as_json:

@@ -11,21 +11,23 @@ from lm.scores import Score, Scorer, gain
 from reer.pairs import Pair
 from reer.soundness import overlap
 from reer.traces import Found, Refused
-from reer.transfer import Witness, transfer
+from reer.transfer import Others, Witness, transfer
 
 SKIPPED = ("short-reply", "does-not-fit")
 """Reasons that say nothing about a trace."""
 
 
-async def to_record(pair: Pair, outcome: Found | Refused, scorer: Scorer, others: Sequence[Pair]) -> dict[str, Any]:
-    """The line of a pair; a trace is scored on the others, too."""
+async def to_record(pair: Pair, outcome: Found | Refused, scorer: Scorer, others: Others) -> dict[str, Any]:
+    """The line of a pair; a trace is scored on replies to others, too."""
     record: dict[str, Any] = {"id": pair.id, "conversation": pair.conversation, "category": pair.category}
     if isinstance(outcome, Refused):
         status = "skipped" if outcome.reason in SKIPPED else "rejected"
         refused = {"status": status, "reason": outcome.reason, "detail": outcome.detail, "trace": None, "path": []}
         return {**record, **refused, "drafts": [asdict(draft) for draft in outcome.drafts], "calls": outcome.calls}
     trace = "".join(outcome.segments)
-    witnesses = await transfer(scorer, trace, others)
+    near, far = others.near(pair), others.far(pair)
+    witnesses = await transfer(scorer, trace, near)
+    elsewhere = await transfer(scorer, trace, far)
     return {
         **record,
         "status": "found",
@@ -41,7 +43,8 @@ async def to_record(pair: Pair, outcome: Found | Refused, scorer: Scorer, others
         "gain": gain(outcome.last, outcome.without),
         "transfer": _mean(witnesses),
         "witnesses": [asdict(witness) for witness in witnesses],
-        "no_transfer": None if witnesses else _why(pair, others),
+        "no_transfer": None if witnesses else _why(pair, near),
+        "elsewhere": _mean(elsewhere),
         "overlap": overlap(trace, pair.y),
         "drafts": [asdict(draft) for draft in outcome.drafts],
         "path": [asdict(step) for step in outcome.path],

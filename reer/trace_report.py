@@ -29,6 +29,7 @@ FIGURES: tuple[tuple[str, str, Callable[[Record], float | None]], ...] = (
     ("gain_first", "the first trace saves", lambda record: record["gain_first"]),
     ("gain", "the trace saves", lambda record: record["gain"]),
     ("transfer", "it saves on other replies", lambda record: record["transfer"]),
+    ("elsewhere", "and in other categories", lambda record: record["elsewhere"]),
     ("overlap", "overlap with the reply", lambda record: record["overlap"]),
 )
 """Key, words and value of each figure of a trace; losses and savings in nats per token of the reply."""

@@ -105,7 +105,7 @@ async def trace_pairs(job: Job, folder: Path, tools: Tools, *, resume: bool) -> 
     """
     with Run.open(folder, job.settings, clock=tools.clock, inputs=job.inputs, resume=resume) as run:
         if run.finished:
-            return finished_report(folder) or {}
+            return dict(read_run(folder).report or {})
         with closing(ReplyStore(folder / REPLIES, clock=tools.clock)) as store:
             asked = job.pairs[: job.limit]
             done = {event["trace"]["id"]: event["trace"] for event in run.events if event["event"] == "trace"}
@@ -118,12 +118,16 @@ async def trace_pairs(job: Job, folder: Path, tools: Tools, *, resume: bool) -> 
         return report
 
 
-def finished_report(folder: Path) -> dict[str, Any] | None:
-    """The report of a run that is finished, so that no model need be opened for it."""
+def finished_report(job: Job, folder: Path, clock: Callable[[], float]) -> dict[str, Any] | None:
+    """The report of a run that is finished, so that no model need be opened for it; None while there is work left.
+
+    Raises:
+        UsageError: the run was begun with other settings.
+    """
     if not (folder / REPORT).exists():
         return None
-    record = read_run(folder)
-    return dict(record.report) if record.report is not None and record.manifest["finished"] else None
+    with Run.open(folder, job.settings, clock=clock, inputs=job.inputs) as run:
+        return dict(read_run(folder).report or {}) if run.finished else None
 
 
 async def _work_off(work: _Work, left: Sequence[Pair]) -> None:
@@ -140,7 +144,7 @@ async def _work_off(work: _Work, left: Sequence[Pair]) -> None:
             for pair in queue:
                 search = Search(writer, tools.scorer, job.plan, on_step=ticker.advance)
                 try:
-                    record = await to_record(pair, await search.run(pair), tools.scorer, others.near(pair))
+                    record = await to_record(pair, await search.run(pair), tools.scorer, others)
                 except ModelError as error:
                     work.lost.append(error)
                 except OpenbookError as error:

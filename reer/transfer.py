@@ -1,7 +1,8 @@
 """What a trace does for replies that its writer never saw: those of other conversations of the same category.
 
 A trace is made from one reply, so what it saves there may be copied. This figure cannot be: it is the one that traces
-are ranked by.
+are ranked by. Any text in the tone of a house makes its replies a little likelier, so replies of other categories are
+scored as a control: what a trace saves there as well is tone, not knowledge.
 
     others = Others(pairs)
     witnesses = await transfer(scorer, trace, others.near(pair))
@@ -19,7 +20,7 @@ from workbench.errors import ModelError
 from workbench.nearest import Bm25
 
 WITNESSES = 4
-"""Other replies that a trace is scored on."""
+"""Other replies that a trace is scored on, and as many of other categories."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class Witness:
 
 
 class Others:
-    """The pairs of each category, to find for one of them those of other conversations that are most like it."""
+    """The pairs of each category, to find for one of them what its trace is tried on."""
 
     def __init__(self, pairs: Sequence[Pair]) -> None:
         """Index questions and replies."""
@@ -50,6 +51,18 @@ class Others:
             if other.conversation != pair.conversation:
                 found.setdefault(other.conversation, other)
         return tuple(found.values())[:WITNESSES]
+
+    def far(self, pair: Pair) -> tuple[Pair, ...]:
+        """At most four of other categories and conversations, spread over both by the pair's own place."""
+        groups = [group for name, group in self._groups.items() if name != pair.category]
+        if pair.category is None or not groups:
+            return ()
+        own = [each.id for each in self._groups.get(pair.category, ())]
+        place = own.index(pair.id) if pair.id in own else 0
+        count = min(WITNESSES, len(groups))
+        chosen = [groups[(place + number * len(groups) // count) % len(groups)] for number in range(count)]
+        others = [group[place % len(group)] for group in chosen]
+        return tuple(other for other in others if other.conversation != pair.conversation)
 
 
 async def transfer(scorer: Scorer, trace: str, others: Sequence[Pair]) -> list[Witness]:

@@ -105,6 +105,7 @@ def test_a_run_has_a_line_for_each_pair_and_says_what_counts(tmp_path):
     assert PAIRS[0].id not in {each["id"] for each in first["witnesses"]}
     assert report["figures"]["gain"]["n"] == 5
     assert report["figures"]["transfer"]["n"] == 4
+    assert report["figures"]["elsewhere"]["n"] == 5
     assert report["best"][0]["transfer"] == max(record["transfer"] or 0 for record in records if record["trace"])
     assert report["calls"]["asked"] == sum(record["calls"] for record in records)
     assert ticks.done == ticks.total
@@ -197,10 +198,13 @@ def test_a_finished_run_is_not_run_again(tmp_path):
     with pytest.raises(UsageError, match="--resume"):
         trace(job, tmp_path / "r", writer_of(STEPS, improving))
     engine = writer_of(STEPS, improving)
-    assert json.dumps(trace(job, tmp_path / "r", engine, resume=True)) == json.dumps(finished_report(tmp_path / "r"))
+    assert json.dumps(trace(job, tmp_path / "r", engine, resume=True)) == json.dumps(
+        finished_report(job, tmp_path / "r", lambda: 0.0)
+    )
     assert engine.calls == 0
-    assert finished_report(tmp_path / "r") == json.loads(json.dumps(report))
-    assert finished_report(tmp_path / "none") is None
+    assert finished_report(job, tmp_path / "r", lambda: 0.0) == json.loads(json.dumps(report))
+    assert finished_report(job, tmp_path / "none", lambda: 0.0) is None
+    assert not (tmp_path / "none").exists()
     with pytest.raises(UsageError, match="steps was 10, is now 3"):
         trace(make_job(job.file, Plan(steps=3, max_overlap=0.6)), tmp_path / "r", engine, resume=True)
 
@@ -269,12 +273,15 @@ def test_what_is_given_wrong_is_said_and_leaves_no_folder(tmp_path, capsys):
 
 def test_the_report_of_a_finished_run_is_printed_and_its_verdict_is_the_exit_code(tmp_path, capsys):
     file, out = write_pairs(tmp_path / "p.jsonl"), tmp_path / "r"
-    trace(make_job(file), out, writer_of(STEPS, improving))
-    assert reer(str(file), "--out", str(out), "--resume", "--json") == 0
+    same = ("--resume", "--model", "scripted", "--scorer", "reader")
+    trace(make_job(file, Plan()), out, writer_of(STEPS, improving))
+    assert reer(str(file), "--out", str(out), *same, "--json") == 0
     assert json.loads(capsys.readouterr().out)["useful"] == 4
-    trace(make_job(file), tmp_path / "none", writer_of("nothing", improving))
-    assert reer(str(file), "--out", str(tmp_path / "none"), "--resume") == 1
+    trace(make_job(file, Plan()), tmp_path / "none", writer_of("nothing", improving))
+    assert reer(str(file), "--out", str(tmp_path / "none"), *same) == 1
     assert "4 pairs: 0 traces" in capsys.readouterr().out
+    assert reer(str(file), "--out", str(out), *same, "--seed", "1") == 2
+    assert "seed was 0, is now 1" in capsys.readouterr().err
 
 
 @pytest.mark.embedded

@@ -233,6 +233,9 @@ def test_witnesses_are_the_nearest_of_other_conversations_of_the_category():
     assert len({pair.conversation for pair in near} - {PAIR.conversation}) == WITNESSES
     assert others.near(loan) == ()
     assert others.near(replace(PAIR, category=None)) == ()
+    assert others.far(PAIR) == (loan,)
+    assert {pair.category for pair in others.far(loan)} == {"cards"}
+    assert others.far(replace(PAIR, category=None)) == Others(PAIRS).far(PAIR) == ()
 
 
 def test_transfer_is_measured_on_other_replies_and_leaves_out_what_does_not_fit():
