@@ -22,8 +22,16 @@ async def to_record(pair: Pair, outcome: Found | Refused, scorer: Scorer, others
     record: dict[str, Any] = {"id": pair.id, "conversation": pair.conversation, "category": pair.category}
     if isinstance(outcome, Refused):
         status = "skipped" if outcome.reason in SKIPPED else "rejected"
-        refused = {"status": status, "reason": outcome.reason, "detail": outcome.detail, "trace": None, "path": []}
-        return {**record, **refused, "drafts": [asdict(draft) for draft in outcome.drafts], "calls": outcome.calls}
+        return {
+            **record,
+            "status": status,
+            "reason": outcome.reason,
+            "detail": outcome.detail,
+            "trace": None,
+            "drafts": [asdict(draft) for draft in outcome.drafts],
+            "path": [],
+            "calls": outcome.calls,
+        }
     trace = "".join(outcome.segments)
     near, far = others.near(pair), others.far(pair)
     witnesses = await transfer(scorer, trace, near)

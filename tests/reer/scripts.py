@@ -46,26 +46,10 @@ def improving(request: Request) -> str:
 
 
 def hashed(request: Request) -> str:
-    """Steps of words drawn by what was asked: some help, some do not, some are too short."""
+    """Words drawn by what was asked: first traces are dull, versions hold words of the reply now and then and help."""
     rng = random.Random(hashlib.sha256(f"{request.seed} {request.messages[-1].content}".encode()).digest())
-    words = [
-        "card",
-        "lost",
-        "nine",
-        "euros",
-        "account",
-        "take",
-        "right",
-        "today",
-        "customer",
-        "price",
-        "has",
-        "the",
-        "a",
-        "must",
-        "never",
-        "fee",
-        "post",
-    ]
-    steps = [" ".join(rng.choice(words) for _ in range(rng.randint(9, 14))) + "." for _ in range(4)]
-    return json.dumps(steps if is_draft(request) else steps[0])
+    dull = [f"dull{number}" for number in range(60)]
+    if is_draft(request):
+        return json.dumps([" ".join(rng.sample(dull, 9)) for _ in range(4)])
+    told = rng.sample(["card", "lost", "nine", "euros", "account", "take", "right", "today"], rng.randint(0, 2))
+    return json.dumps(" ".join([*rng.sample(dull, 9), *told]))

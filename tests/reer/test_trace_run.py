@@ -31,8 +31,6 @@ from workbench.errors import BudgetError, ModelError, UsageError
 from workbench.jsonl import append_jsonl
 
 ROOT = Path(__file__).parents[2]
-LOOSE = Plan(max_overlap=0.6)
-"""What is drawn by chance from a reply's words overlaps more."""
 
 
 class Ticks:
@@ -60,8 +58,8 @@ def write_pairs(path: Path, pairs=PAIRS) -> Path:
     return path
 
 
-def make_job(file: Path, plan: Plan = LOOSE, **more) -> Job:
-    return Job(file, load_pairs(file).pairs, "scripted", "reader", plan, **more)
+def make_job(file: Path, plan: Plan | None = None, **more) -> Job:
+    return Job(file, load_pairs(file).pairs, "scripted", "reader", plan or Plan(), **more)
 
 
 def trace(job: Job, out: Path, engine: Scripted, *, resume=False, progress=None, reader=None) -> dict:
@@ -141,7 +139,7 @@ def test_stopped_at_any_step_a_run_ends_the_same_and_pays_for_nothing_twice(tmp_
     assert expected["found"] >= 2
     asked.clear()
     trace(job, tmp_path / "count", Scripted(hashed, slots=1), progress=most)
-    for moment in range(1, most.ticks, 3):
+    for moment in range(1, most.ticks, 7):
         out, left, seen = tmp_path / f"m{moment}", moment, len(asked)
 
         def stop():
@@ -206,7 +204,7 @@ def test_a_finished_run_is_not_run_again(tmp_path):
     assert finished_report(job, tmp_path / "none", lambda: 0.0) is None
     assert not (tmp_path / "none").exists()
     with pytest.raises(UsageError, match="steps was 10, is now 3"):
-        trace(make_job(job.file, Plan(steps=3, max_overlap=0.6)), tmp_path / "r", engine, resume=True)
+        trace(make_job(job.file, Plan(steps=3)), tmp_path / "r", engine, resume=True)
 
 
 def test_the_cap_on_calls_holds_over_resumptions_and_may_be_raised(tmp_path):
@@ -274,10 +272,10 @@ def test_what_is_given_wrong_is_said_and_leaves_no_folder(tmp_path, capsys):
 def test_the_report_of_a_finished_run_is_printed_and_its_verdict_is_the_exit_code(tmp_path, capsys):
     file, out = write_pairs(tmp_path / "p.jsonl"), tmp_path / "r"
     same = ("--resume", "--model", "scripted", "--scorer", "reader")
-    trace(make_job(file, Plan()), out, writer_of(STEPS, improving))
+    trace(make_job(file), out, writer_of(STEPS, improving))
     assert reer(str(file), "--out", str(out), *same, "--json") == 0
     assert json.loads(capsys.readouterr().out)["useful"] == 4
-    trace(make_job(file, Plan()), tmp_path / "none", writer_of("nothing", improving))
+    trace(make_job(file), tmp_path / "none", writer_of("nothing", improving))
     assert reer(str(file), "--out", str(tmp_path / "none"), *same) == 1
     assert "4 pairs: 0 traces" in capsys.readouterr().out
     assert reer(str(file), "--out", str(out), *same, "--seed", "1") == 2
@@ -289,7 +287,8 @@ def test_the_embedded_model_runs_it_for_real(tmp_path, capsys):
     pytest.importorskip("torch")
     pairs = [make_pair(1, "For a lost debit card we take 9 euros."), make_pair(2, "A lost card costs you 9 euros.")]
     file = write_pairs(tmp_path / "p.jsonl", pairs)
-    assert reer(str(file), "--out", str(tmp_path / "r"), "--steps", "1", "--expansion", "1", "--json") in (0, 1)
+    few = ("--limit", "1", "--steps", "1", "--expansion", "1")
+    assert reer(str(file), "--out", str(tmp_path / "r"), *few, "--json") in (0, 1)
     report = json.loads(capsys.readouterr().out)
-    assert report["pairs"] == 2 == report["found"] + sum(report["rejected"].values())
-    assert report["calls"]["paid"] >= 2
+    assert report["pairs"] == 1 == report["found"] + sum(report["rejected"].values())
+    assert report["calls"]["paid"] >= 1

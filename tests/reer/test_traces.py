@@ -5,6 +5,8 @@ from dataclasses import replace
 
 import anyio
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from lm.base import Request
 from lm.fake import Scripted
@@ -73,19 +75,18 @@ def test_no_version_stays_where_none_helps():
     assert outcome.last == outcome.first
 
 
-@pytest.mark.parametrize("seed", range(8))
-def test_losses_only_fall_and_every_trace_on_the_way_is_sound(seed):
-    outcome = search(Scripted(hashed), seed=seed, max_overlap=0.5)
-    if isinstance(outcome, Refused):
-        assert len(outcome.drafts) == DRAFTS
-        return
+@given(st.integers(0, 10_000), st.integers(1, 3))
+@settings(max_examples=25)
+def test_losses_only_fall_and_every_trace_on_the_way_is_sound(seed, expansion):
+    outcome = found(Scripted(hashed), seed=seed, expansion=expansion)
     losses = [outcome.first.nll, *(step.nll for step in outcome.path)]
     for before, after, step in zip(losses, losses[1:], outcome.path, strict=False):
         assert after < before if step.kept is not None else after == before
         if step.kept is not None:
             assert step.candidates[step.kept].problem is None
             assert step.candidates[step.kept].nll == after
-    assert fault(outcome.segments, PAIR.y, max_overlap=0.5) is None
+    assert outcome.last.nll == losses[-1]
+    assert fault(outcome.segments, PAIR.y, max_overlap=Plan().max_overlap) is None
     assert len(outcome.path) <= Plan().steps
     assert outcome.calls == len(outcome.drafts) + sum(step.calls for step in outcome.path)
 
