@@ -1,6 +1,7 @@
 """What came out of a search for traces: counts by reason, and what the traces save, with intervals over conversations.
 
-The verdict is about other replies: a trace that only helps with its own may have copied it.
+The verdict is about other replies: a trace that only helps with its own may have copied it, and one that helps with all
+alike has the tone of the house and none of its knowledge.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ FIGURES: tuple[tuple[str, str, Callable[[Record], float | None]], ...] = (
     ("gain_first", "the first trace saves", lambda record: record["gain_first"]),
     ("gain", "the trace saves", lambda record: record["gain"]),
     ("transfer", "it saves on other replies", lambda record: record["transfer"]),
-    ("elsewhere", "and in other categories", lambda record: record["elsewhere"]),
+    ("elsewhere", "and on other categories'", lambda record: record["elsewhere"]),
     ("overlap", "overlap with the reply", lambda record: record["overlap"]),
 )
 """Key, words and value of each figure of a trace; losses and savings in nats per token of the reply."""
@@ -38,7 +39,7 @@ FIGURES: tuple[tuple[str, str, Callable[[Record], float | None]], ...] = (
 def build_report(records: Sequence[Record], settings: Mapping[str, Any], usages: Sequence[Usage]) -> dict[str, Any]:
     """The report of a run; `usages` are those of the replies that were paid for."""
     found = [record for record in records if record["status"] == "found"]
-    useful = sorted((r for r in found if (r["transfer"] or 0) > 0), key=lambda record: -record["transfer"])
+    useful = sorted((record for record in found if is_useful(record)), key=lambda record: -record["transfer"])
     rng = np.random.default_rng(settings["seed"])
     return {
         "settings": dict(settings),
@@ -63,10 +64,16 @@ def build_report(records: Sequence[Record], settings: Mapping[str, Any], usages:
     }
 
 
+def is_useful(record: Record) -> bool:
+    """Whether a trace helps with other replies of its category, and more than with those of other categories."""
+    return record["transfer"] is not None and record["transfer"] > max(0.0, record["elsewhere"] or 0.0)
+
+
 def format_report(report: Mapping[str, Any]) -> str:
     """The report as text for people."""
     lines = [
-        f"{report['pairs']} pairs: {report['found']} traces, {report['useful']} of them help with other replies",
+        f"{report['pairs']} pairs: {report['found']} traces, {report['useful']} of them useful: they help with other"
+        " replies of their category, and more than with those of other categories",
         f"rejected: {_counts(report['rejected'])}",
         f"skipped: {_counts(report['skipped'])}",
     ]

@@ -22,7 +22,7 @@ from lm.score_cache import ScoreCache
 from lm.scores import Scorer
 from lm.store import ReplyStore
 from reer.pairs import load_pairs
-from reer.trace_report import format_report
+from reer.trace_report import format_report, is_useful
 from reer.trace_run import MAX_LOST, Job, Tools, finished_report, trace_pairs
 from reer.traces import Plan
 from tests.reer.builders import Reader, make_pair
@@ -78,7 +78,7 @@ def lines(out: Path) -> list[dict]:
 def test_a_run_has_a_line_for_each_pair_and_says_what_counts(tmp_path):
     odd = [
         make_pair(11, "Yes."),
-        make_pair(12, "For a lost card we take nine euros here.", category="loans"),
+        make_pair(12, "Early repayment is possible each month.", category="loans"),
         make_pair(13, "For a lost phone we take nothing at all."),
     ]
 
@@ -108,12 +108,26 @@ def test_a_run_has_a_line_for_each_pair_and_says_what_counts(tmp_path):
     assert report["calls"]["asked"] == sum(record["calls"] for record in records)
     assert ticks.done == ticks.total
     text = format_report(report)
-    assert (
-        "7 pairs: 5 traces, 4 of them help with other replies\nrejected: 1 unreadable\nskipped: 1 short-reply" in text
-    )
+    assert text.startswith("7 pairs: 5 traces, 4 of them useful")
+    assert "\nrejected: 1 unreadable\nskipped: 1 short-reply\n" in text
     assert "1 traces have no other conversation" in text
     assert "<h2>p1</h2>" in (tmp_path / "r" / "report.html").read_text(encoding="utf-8")
     assert json.loads((tmp_path / "r" / "report.json").read_text(encoding="utf-8")) == json.loads(json.dumps(report))
+
+
+@pytest.mark.parametrize(
+    ("transfer", "elsewhere", "useful"),
+    [
+        (0.2, 0.1, True),
+        (0.2, None, True),
+        (0.2, -0.1, True),
+        (0.1, 0.2, False),
+        (-0.1, -0.2, False),
+        (None, 0.1, False),
+    ],
+)
+def test_a_trace_is_useful_where_its_category_gains_and_more_than_others(transfer, elsewhere, useful):
+    assert is_useful({"transfer": transfer, "elsewhere": elsewhere}) is useful
 
 
 def test_a_run_without_a_trace_is_reported_in_full(tmp_path):
