@@ -46,8 +46,9 @@ def trace(
 ) -> None:
     """Search the reasoning that leads from question to reply: that which makes the reply more likely.
 
-    What counts is the gain on replies to other customers of the same category. Exit 1 when no trace has any, or none
-    that replies of other categories do not gain as well.
+    What counts is the gain on other replies of the same category, above that on other categories'.
+
+    Exit 1 when no trace has any. A run that was stopped goes on with --resume.
     """
     from reer.pairs import load_pairs
     from reer.trace_report import format_report
