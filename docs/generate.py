@@ -21,6 +21,7 @@ COMMANDS = (
     "apo report",
     "reer",
     "reer categories",
+    "reer trace",
     "reer build-manual",
     "reer exam",
     "reer ask",

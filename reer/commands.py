@@ -11,8 +11,17 @@ from reer import (
     git_commands,
     lint_commands,
     reading_commands,
+    trace_commands,
 )
 
 app = typer.Typer()
-for group in (category_commands, build_commands, exam_commands, reading_commands, lint_commands, git_commands):
+for group in (
+    category_commands,
+    trace_commands,
+    build_commands,
+    exam_commands,
+    reading_commands,
+    lint_commands,
+    git_commands,
+):
     app.add_typer(group.app)
