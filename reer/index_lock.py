@@ -13,6 +13,8 @@ from pathlib import Path
 
 from workbench.errors import UsageError
 
+TOKEN = "openbook.token"
+"""File that becomes the lock."""
 WAIT_S = 5.0
 """How long another Git process gets to let go."""
 POLL_S = 0.02
@@ -25,7 +27,7 @@ def index_locked(folder: Path, token: str, *, wait_s: float = WAIT_S) -> Iterato
     Raises:
         UsageError: another process holds it for longer than `wait_s`; nothing has been done then.
     """
-    lock, draft = folder / "index.lock", folder / "openbook.token"
+    lock, draft = folder / "index.lock", folder / TOKEN
     draft.write_text(token, encoding="utf-8")
     until = time.monotonic() + wait_s
     while True:
