@@ -198,7 +198,7 @@ class Repository:
                 raise UsageError("there is nothing to commit: no page has a text")
             return head
         tree = write_tree(self.git, head, edits)
-        stamp = {f"GIT_{who}_DATE": f"{int(at)} +0000" for who in ("AUTHOR", "COMMITTER")} | self._identity()
+        stamp = {f"GIT_{who}_DATE": f"@{int(at)} +0000" for who in ("AUTHOR", "COMMITTER")} | self._identity()
         parent = ("-p", head) if head else ()
         commit = self.git.run("commit-tree", tree, *parent, "-F", "-", stdin=words, env=stamp)
         journal = Journal(commit, branch, edits)
