@@ -236,7 +236,7 @@ class Repository:
             clear_journal(self.git.dir)
             return []
         drop_stale_lock(self.git.dir, journal.token)
-        drop_stale_ref_locks(self.git.common, self.git.dir, journal.branch, journal.commit)
+        drop_stale_ref_locks(self.git, journal.branch, journal.commit)
         short, head = journal.commit[:10], self._head()
         current = self.git.ask("symbolic-ref", "--quiet", "HEAD") == journal.branch
         if not head or not current or self.git.ask("merge-base", "--is-ancestor", journal.commit, head) is None:

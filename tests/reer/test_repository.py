@@ -340,6 +340,24 @@ def test_a_ref_lock_of_the_killed_commit_goes(top):
     assert clean(top)
 
 
+def test_a_head_lock_of_others_stays(top):
+    repository = make_repository(top)
+    half_commit(repository)
+    (repository.git.dir / "HEAD.lock").write_text("")
+    Repository.open(top / "m")
+    assert (repository.git.dir / "HEAD.lock").exists()
+
+
+def test_a_file_system_without_links_will_do(top, monkeypatch):
+    def refuse(*_):
+        raise PermissionError("no links here")
+
+    repository = make_repository(top)
+    monkeypatch.setattr("os.link", refuse)
+    repository.commit({"cards.md": NEW}, "edit", {}, at=AT)
+    assert clean(top)
+
+
 def test_a_damaged_journal_is_named(top):
     repository = make_repository(top)
     (repository.git.dir / "openbook.json").write_text("{")
