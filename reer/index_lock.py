@@ -11,8 +11,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from reer.plumbing import Git
 from workbench.errors import UsageError
 
+TOKEN = "openbook.token"
+"""File that becomes the lock."""
 WAIT_S = 5.0
 """How long another Git process gets to let go."""
 POLL_S = 0.02
@@ -25,12 +28,12 @@ def index_locked(folder: Path, token: str, *, wait_s: float = WAIT_S) -> Iterato
     Raises:
         UsageError: another process holds it for longer than `wait_s`; nothing has been done then.
     """
-    lock, draft = folder / "index.lock", folder / "openbook.token"
+    lock, draft = folder / "index.lock", folder / TOKEN
     draft.write_text(token, encoding="utf-8")
     until = time.monotonic() + wait_s
     while True:
         try:
-            os.link(draft, lock)  # appears with its content: a kill cannot leave a lock that is nobody's
+            _take(draft, lock)
             break
         except FileExistsError:
             if time.monotonic() >= until:
@@ -54,19 +57,32 @@ def drop_stale_lock(folder: Path, token: str) -> None:
             lock.unlink()
 
 
-def drop_stale_ref_locks(common: Path, own: Path, branch: str, commit: str, *, wait_s: float = 1.0) -> None:
+def drop_stale_ref_locks(git: Git, branch: str, commit: str, *, wait_s: float = 1.0) -> None:
     """Remove what a Git process that was killed while it moved a branch to `commit` has left.
 
-    The branch's lock names the commit. HEAD's, which only guards its log, is empty; one that outlasts `wait_s` right
-    after a killed commit belonged to it, since a live process holds it for milliseconds.
+    The branch's lock names the commit. HEAD's, which only guards its log, is empty; it goes when the branch's was ours
+    or the branch was just moved by us, and nobody takes it away within `wait_s`: a live process holds it for less.
     """
-    lock, head = common / f"{branch}.lock", own / "HEAD.lock"
+    lock, head = git.common / f"{branch}.lock", git.dir / "HEAD.lock"
+    ours = git.ask("rev-parse", "--verify", "--quiet", branch) == commit
     with suppress(FileNotFoundError, NotADirectoryError):
         if lock.read_text(encoding="utf-8", errors="replace").strip() == commit:
             lock.unlink()
+            ours = True
     until = time.monotonic() + wait_s
-    while head.exists() and time.monotonic() < until:
+    while ours and head.exists() and time.monotonic() < until:
         time.sleep(POLL_S)
     with suppress(FileNotFoundError):
-        if not head.read_bytes():
+        if ours and not head.read_bytes():
             head.unlink()
+
+
+def _take(draft: Path, lock: Path) -> None:
+    """Make the lock appear with its content, so that a kill cannot leave one that is nobody's."""
+    try:
+        os.link(draft, lock)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without links
+        with lock.open("x", encoding="utf-8") as file:
+            file.write(draft.read_text(encoding="utf-8"))

@@ -134,9 +134,9 @@ def find_git(folder: Path) -> Git | None:
     Raises:
         UsageError: it cannot be used: bare, or not the user's.
     """
-    asked = ("--is-bare-repository", "--is-inside-work-tree", "--absolute-git-dir", "--git-common-dir")
+    asked = ("--is-bare-repository", "--is-inside-work-tree", "--show-object-format", "--absolute-git-dir")
     try:
-        bare, inside, own, common = run_git(["rev-parse", *asked], folder).split("\n")
+        bare, inside, kind, own, common = run_git(["rev-parse", *asked, "--git-common-dir"], folder).split("\n")
     except GitFailure as exc:
         if "not a git repository" in str(exc):
             return None
@@ -144,5 +144,9 @@ def find_git(folder: Path) -> Git | None:
     if inside != "true":
         what = "a bare repository, which has no files" if bare == "true" else "a Git directory"
         raise UsageError(f"{folder} lies in {what}; give a manual in a work tree")
+    if kind != "sha1":
+        raise UsageError(
+            f"the repository around {folder} names objects by {kind}, which GitPython cannot read; use sha1"
+        )
     top = Path(run_git(["rev-parse", "--show-toplevel"], folder))
     return Git(top, Path(own), (folder / common).resolve())

@@ -11,6 +11,7 @@ signed: both may ask a person something in the middle of a run.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ from reer.history import Entry, read_history, read_text
 from reer.index_lock import drop_stale_lock, drop_stale_ref_locks, index_locked
 from reer.journal import Edit, Journal, clear_journal, read_journal, write_journal
 from reer.plumbing import Git, GitFailure, find_git, run_git
-from reer.staging import file_blobs, finish, index_blobs, store_text, tree_blobs, write_tree
+from reer.staging import clear_drafts, file_blobs, finish, index_blobs, store_text, tree_blobs, write_tree
 from reer.trailers import compose
 from workbench.errors import DataError, UsageError
 from workbench.locking import locked
@@ -127,8 +128,12 @@ class Repository:
         raise UsageError(f"branch {self._branch()} was moved {_ATTEMPTS} times meanwhile; try again when it rests")
 
     def recover(self) -> list[str]:
-        """Finish or undo what a killed commit has left; returns what it did, in sentences."""
-        if read_journal(self.git.dir) is None:
+        """Finish or undo what a killed commit has left; returns what it did, in sentences.
+
+        Waits for a commit that is under way, and for the Git children of a killed one. A repository that may only be
+        read is left as it is.
+        """
+        if not os.access(self.git.dir, os.W_OK):
             return []
         with self._alone(recover=False):
             return self._recover()
@@ -193,7 +198,7 @@ class Repository:
                 raise UsageError("there is nothing to commit: no page has a text")
             return head
         tree = write_tree(self.git, head, edits)
-        stamp = {f"GIT_{who}_DATE": f"{int(at)} +0000" for who in ("AUTHOR", "COMMITTER")} | self._identity()
+        stamp = {f"GIT_{who}_DATE": f"@{int(at)} +0000" for who in ("AUTHOR", "COMMITTER")} | self._identity()
         parent = ("-p", head) if head else ()
         commit = self.git.run("commit-tree", tree, *parent, "-F", "-", stdin=words, env=stamp)
         journal = Journal(commit, branch, edits)
@@ -225,11 +230,13 @@ class Repository:
 
     def _recover(self) -> list[str]:
         """Finish or undo; the lock is held."""
+        clear_drafts(self.git)
         journal = read_journal(self.git.dir)
         if journal is None:
+            clear_journal(self.git.dir)
             return []
         drop_stale_lock(self.git.dir, journal.token)
-        drop_stale_ref_locks(self.git.common, self.git.dir, journal.branch, journal.commit)
+        drop_stale_ref_locks(self.git, journal.branch, journal.commit)
         short, head = journal.commit[:10], self._head()
         current = self.git.ask("symbolic-ref", "--quiet", "HEAD") == journal.branch
         if not head or not current or self.git.ask("merge-base", "--is-ancestor", journal.commit, head) is None:

@@ -11,12 +11,14 @@ import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from reer.index_lock import TOKEN
 from reer.journal import Edit
 from reer.plumbing import Git
 from workbench.errors import DataError, UsageError
 from workbench.jsonl import write_atomic
 
 _PRIVATE, _DRAFT = "openbook.index", "openbook.next-index"
+_DRAFTS = (_PRIVATE, f"{_PRIVATE}.lock", _DRAFT, f"{_DRAFT}.lock", TOKEN)
 _FILE = "100644"
 
 
@@ -136,10 +138,9 @@ def _update_index(git: Git, edits: Sequence[Edit]) -> None:
 
 
 def clear_drafts(git: Git) -> None:
-    """Remove what a killed process left of its own indexes."""
-    for name in (_PRIVATE, _DRAFT):
+    """Remove what a killed process left of its own indexes; the lock is held."""
+    for name in _DRAFTS:
         (git.dir / name).unlink(missing_ok=True)
-        (git.dir / f"{name}.lock").unlink(missing_ok=True)
 
 
 def drop_torn_writes(page: Path) -> None:

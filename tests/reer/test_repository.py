@@ -1,4 +1,5 @@
 import dataclasses
+import os
 import threading
 from pathlib import Path
 
@@ -169,12 +170,16 @@ def test_folders_without_a_usable_repository_are_refused(top, tmp_path):
     git(tmp_path, "init", "-q", "--bare", "bare")
     with pytest.raises(UsageError, match="a bare repository"):
         Repository.open(tmp_path / "bare")
+    git(tmp_path, "init", "-q", "--object-format=sha256", "new")
+    with pytest.raises(UsageError, match="names objects by sha256"):
+        Repository.open(tmp_path / "new")
 
 
 def test_create_makes_a_repository_or_enters_the_one_around(top):
     alone = Repository.create(top / "alone")
     assert alone.git.top == top / "alone" and alone.history() == []
-    alone.commit({"cards.md": NEW}, "first", {}, at=AT)
+    alone.commit({"cards.md": NEW}, "first", {}, at=0.0)
+    assert alone.history()[0].at == "1970-01-01T00:00:00+00:00"
     make_repository(top / "big")
     assert Repository.create(top / "big" / "manuals" / "bank").prefix == "manuals/bank/"
     (top / "big" / ".gitignore").write_text("runs/\n")
@@ -335,6 +340,24 @@ def test_a_ref_lock_of_the_killed_commit_goes(top):
     assert clean(top)
 
 
+def test_a_head_lock_of_others_stays(top):
+    repository = make_repository(top)
+    half_commit(repository)
+    (repository.git.dir / "HEAD.lock").write_text("")
+    Repository.open(top / "m")
+    assert (repository.git.dir / "HEAD.lock").exists()
+
+
+def test_a_file_system_without_links_will_do(top, monkeypatch):
+    def refuse(*_):
+        raise PermissionError("no links here")
+
+    repository = make_repository(top)
+    monkeypatch.setattr("os.link", refuse)
+    repository.commit({"cards.md": NEW}, "edit", {}, at=AT)
+    assert clean(top)
+
+
 def test_a_damaged_journal_is_named(top):
     repository = make_repository(top)
     (repository.git.dir / "openbook.json").write_text("{")
@@ -350,6 +373,13 @@ def test_model_text_is_never_an_option(top):
     assert repository.text("-n.md", "HEAD") == NEW and clean(top)
     with pytest.raises(UsageError, match="names no commit"):
         repository.text("cards.md", "--output=x")
+
+
+def test_a_repository_that_may_only_be_read_is_read(top, monkeypatch):
+    repository = make_repository(top)
+    half_commit(repository)
+    monkeypatch.setattr("os.access", lambda _path, mode, **_: mode != os.W_OK)
+    assert Repository.open(top / "m").history()[0].subject == "first"
 
 
 def test_entries_are_values(top):
