@@ -41,7 +41,7 @@ from lm.encoder import Encoder, encoder_installed
 from reer.ask import SHOWN, Bar, Finder, Found, content_words
 from reer.manual import Article, Claim
 from reer.pairs import load_pairs
-from reer.recall import _stated
+from reer.recall import stated
 from reer.shelf import load_manual
 
 ROOT = Path(__file__).parent.parent
@@ -77,7 +77,7 @@ class Facts:
     def hold(self, article: Article, claim: Claim, facts: Sequence[str]) -> bool:
         """Whether a claim holds one of the facts."""
         heard = {fact for id_ in claim.sources for fact in self.marks.get(article.source(id_).pair, ())}
-        return any(fact in heard and _stated(self._key[fact], [claim.text]) for fact in facts)
+        return any(fact in heard and stated(self._key[fact], [claim.text]) for fact in facts)
 
 
 def main() -> int:

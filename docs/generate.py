@@ -23,6 +23,7 @@ COMMANDS = (
     "reer categories",
     "reer trace",
     "reer build-manual",
+    "reer refine",
     "reer exam",
     "reer ask",
     "reer verify",

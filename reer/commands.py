@@ -11,6 +11,7 @@ from reer import (
     git_commands,
     lint_commands,
     reading_commands,
+    refine_commands,
     trace_commands,
 )
 
@@ -19,6 +20,7 @@ for group in (
     category_commands,
     trace_commands,
     build_commands,
+    refine_commands,
     exam_commands,
     reading_commands,
     lint_commands,

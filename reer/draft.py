@@ -7,7 +7,7 @@ first. Facts that save nothing stay out, however true they are: an article has n
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -23,6 +23,10 @@ WITNESSES = 4
 """Replies that a statement is scored on: those that share a slot with it, then those most like it."""
 CANDIDATES = 3
 """Statements of a fact that are tried, the shortest ones."""
+
+
+VALUES = ("amount", "rate", "span", "date", "hour")
+"""Kinds of slots that are a fact of their own when two calls agree on them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +78,7 @@ async def draft_article(title: str, pairs: Sequence[Pair], scorer: Scorer, encod
     }
     witnesses = _witnesses(list(tried.values()), pairs, encode)
     worth = await measure(scorer, title, witnesses, {text: count_words(text) for text in tried})
-    best = [_best(fact, worth) for fact in facts]
-    return _fill([chosen for chosen in best if chosen is not None], len(facts), budget)
+    return _fill([chosen for fact in facts for chosen in _statements_of(fact, worth)], budget)
 
 
 def _witnesses(statements: Sequence[Statement], pairs: Sequence[Pair], encode: Encode) -> dict[str, list[Pair]]:
@@ -91,6 +94,26 @@ def _witnesses(statements: Sequence[Statement], pairs: Sequence[Pair], encode: E
         others = [pairs[i] for i in order if pairs[i].conversation != statement.pair.conversation]
         found[statement.text] = others[:WITNESSES]
     return found
+
+
+def _statements_of(fact: Fact, worth: dict[str, Worth]) -> list[Chosen]:
+    """The best statement of a fact, then the best of what other calls agree on and it does not say."""
+    chosen: list[Chosen] = []
+    rest: Fact | None = fact
+    while rest is not None and (best := _best(rest, worth)) is not None:
+        chosen.append(best)
+        rest = _unsaid(fact, [each.statement for each in chosen])
+    return chosen
+
+
+def _unsaid(fact: Fact, said: Sequence[Statement]) -> Fact | None:
+    """The part of a fact whose value stands in none of the statements, though two calls give it."""
+    known = {slot.content for statement in said for slot in statement.slots}
+    for content in dict.fromkeys(s.content for each in fact.statements for s in each.slots if s.kind in VALUES):
+        part = replace(fact, statements=tuple(each for each in fact.statements if content in contents(each.slots)))
+        if content not in known and _confirmed(part):
+            return part
+    return None
 
 
 def _best(fact: Fact, worth: dict[str, Worth]) -> Chosen | None:
@@ -109,7 +132,7 @@ def _checkable(fact: Fact) -> bool:
     return any(slot.kind != "count" for statement in fact.statements for slot in statement.slots)
 
 
-def _fill(facts: Sequence[Chosen], n_facts: int, budget: int) -> Draft:
+def _fill(facts: Sequence[Chosen], budget: int) -> Draft:
     """Take what calls confirm, then the rest, what is worth most per token first; what ended takes no room."""
     chosen: list[Chosen] = []
     tokens = crowded = 0
@@ -123,4 +146,4 @@ def _fill(facts: Sequence[Chosen], n_facts: int, budget: int) -> Draft:
             continue
         chosen.append(each)
         tokens += each.worth.tokens
-    return Draft(tuple(chosen), ended, tokens, n_facts - len(ended) - len(helpful), crowded)
+    return Draft(tuple(chosen), ended, tokens, len(current) - len(helpful), crowded)

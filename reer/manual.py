@@ -78,6 +78,8 @@ class Article:
     """Keys of lint findings that a person looked at and lets stand."""
     remarks: tuple[str, ...] = ()
     """Lines that a person wrote between the claims; kept, and not shown to a model."""
+    claims_made: int = 0
+    """Highest number that a claim of the article ever had; one that was deleted does not come back as another."""
     extra: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     """Front matter of others, kept as it is."""
 
@@ -102,8 +104,13 @@ class Article:
         return {source.id: source for source in self.sources}[id_]
 
     def next_claim_id(self) -> str:
-        """An id that no claim of the article has, those of its history included."""
-        return f"c{1 + max((int(claim.id[1:]) for claim in self.claims), default=0)}"
+        """An id that no claim of the article has or had."""
+        return f"c{1 + self.highest_claim}"
+
+    @property
+    def highest_claim(self) -> int:
+        """Highest number that a claim has or had."""
+        return max(self.claims_made, *(int(claim.id[1:]) for claim in self.claims), 0)
 
 
 def context_text(article: Article) -> str:

@@ -22,7 +22,7 @@ from workbench.errors import DataError
 TYPE = "manual-article"
 HISTORY = "## No longer"
 _OURS = ("type", "title", "description", "category", "status")
-_OURS += ("stale_after", "generated", "verified", "accepted", "sources")
+_OURS += ("stale_after", "generated", "verified", "accepted", "claims_made", "sources")
 _CLAIM = re.compile(r"- \[(?P<id>c\d+)\] (?P<text>.*?)(?P<notes>(?:\[\^[\w.-]+\])+)")
 _NOTE = re.compile(r"\[\^(?P<id>[\w.-]+)\]: (?P<quote>.+)")
 _ACTOR = re.compile(r"(?:process|team):\S+|[^\s:/]+/\S+")
@@ -44,6 +44,7 @@ def render_article(article: Article) -> str:
         "generated": {"by": article.generated_by, "at": article.generated_at},
         "verified": [_check_front(check) for check in article.verified] or None,
         "accepted": list(article.accepted) or None,
+        "claims_made": article.claims_made or None,
         **article.extra,
         "sources": [_source_front(source) for source in article.sources],
     }
@@ -114,6 +115,7 @@ def _article(front: Mapping[str, Any], body: _Body) -> Article:
             for each in ([checks] if isinstance(checks, dict) else checks)
         ),
         accepted=tuple(map(str, front.get("accepted") or ())),
+        claims_made=int(front.get("claims_made") or 0),
         remarks=_trimmed([line for line in body.remarks if line not in (f"# {title}", description, HISTORY)]),
         extra={key: value for key, value in front.items() if key not in _OURS},
     )
@@ -183,7 +185,7 @@ def _split(text: str, path: str | None) -> tuple[Mapping[str, Any], list[str]]:
         raise DataError("begins with no front matter between two lines of ---; restore it with git", path=path, line=1)
     try:
         front = _plain(yaml.safe_load(head))
-    except yaml.YAMLError as exc:
+    except (yaml.YAMLError, ValueError) as exc:
         problem = str(exc).replace("\n", " ")
         raise DataError(f"the front matter is no YAML ({problem}); correct it", path=path) from exc
     if not isinstance(front, dict) or front.get("type") != TYPE:

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from reer.manual import Article
-from reer.numerals import canonical, find_numbers
-from reer.slots import read_slots
+from reer.slots import contents, read_slots
 from workbench.errors import DataError
 from workbench.jsonl import read_jsonl
 
@@ -34,26 +33,29 @@ def check_key(articles: Mapping[str, Article], path: Path) -> dict[str, Any]:
         try:
             id_, article = str(fact["id"]), articles.get(str(fact["category"]))
             claims = [claim.text for claim in article.current] if article else []
-            (recalled if _stated(fact, claims) else missed).append(id_)
-            stale += [id_ for old in fact.get("superseded", []) if _stated(old, claims)]
+            (recalled if stated(fact, claims) else missed).append(id_)
+            stale += [id_ for old in fact.get("superseded", []) if stated(old, claims)]
         except (KeyError, TypeError) as exc:
             raise DataError(f"lacks {exc}; a fact has id, category and value", path=path, line=line) from exc
     total = len(recalled) + len(missed)
     return {"facts": total, "recalled": len(recalled) / max(1, total), "missed": missed, "outdated": stale}
 
 
-def _stated(fact: Mapping[str, Any], claims: Sequence[str]) -> bool:
+def stated(fact: Mapping[str, Any], claims: Sequence[str]) -> bool:
     """Whether one claim holds the value of a fact: its slots where it has some, else its words."""
     value, unit = str(fact["value"]), str(fact.get("unit") or "")
-    wanted = {slot.value for slot in read_slots(f"{value} {unit}".strip())} or {
-        canonical(number.value) for number in find_numbers(value)
-    }
-    if wanted:
-        return any(wanted <= {slot.value for slot in read_slots(claim)} for claim in claims)
+    if wanted := contents(read_slots(f"{value} {unit}".strip())):
+        return any(wanted <= _said(claim, wanted) for claim in claims)
     words = _words(value)
     if not words:
         return any(value.casefold() in claim.casefold() for claim in claims)
     return any(len(words & _words(claim)) >= WORDS_SHARE * len(words) for claim in claims)
+
+
+def _said(claim: str, wanted: frozenset[tuple[str, str]]) -> set[tuple[str, str]]:
+    """What a claim says; where no unit is asked for, its numbers count without theirs."""
+    said = contents(read_slots(claim))
+    return set(said) | {(value, "") for value, _ in said if (value, "") in wanted}
 
 
 def _words(text: str) -> set[str]:

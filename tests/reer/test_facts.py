@@ -56,3 +56,17 @@ def test_without_dates_nothing_has_ended():
 
 def test_no_statements_make_no_facts():
     assert find_facts([], by_words) == []
+
+
+def test_a_lone_old_value_yields_to_newer_ones_that_several_calls_state():
+    said = [
+        make_pair(
+            1, "We ask for 10 percent of the purchase price as your deposit, that is the minimum.", day="2025-01-01"
+        ),
+        make_pair(2, "You now bring 15 percent of the purchase price.", day="2025-09-01"),
+        make_pair(3, "She brings at least 15 percent of the purchase price.", day="2025-10-01"),
+        make_pair(4, "You can repay 7 percent of the purchase price as you like.", day="2025-09-05"),
+    ]
+    facts = find_facts([statement for pair in said for statement in find_statements(pair)], by_words)
+    assert [str(fact.until) for fact in facts if "10 percent" in fact.statements[0].text] == ["2025-09-01"]
+    assert sum(fact.until is not None for fact in facts) == 1

@@ -1,0 +1,77 @@
+"""Edits of an article: a claim is added, reworded, merged with another or deleted, and nothing else changes.
+
+    edit = Edit("UPDATE", "cards", "c3 said shorter", removed=("c3",), added=("A lost card costs 12 euros.", ("s4",)))
+    after = apply_edit(article, edit)
+
+Applying is a function of the article and the edit alone; whether it helps is for `reer/gate.py` to say.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from reer.draft import count_words
+from reer.manual import Article, Claim, Source
+
+Op = Literal["ADD", "UPDATE", "MERGE", "DELETE"]
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One change of one article."""
+
+    op: Op
+    category: str
+    reason: str
+    """Why it was proposed, for people."""
+    removed: tuple[str, ...] = ()
+    """Ids of claims that go; an UPDATE keeps the first one's id for what comes in its place, a MERGE too."""
+    text: str | None = None
+    """What comes: the new claim, or the new words of one."""
+    sources: tuple[Source, ...] = ()
+    """Where `text` was heard; ids that the article has are its own."""
+    until: str | None = None
+    """ISO date: the removed claims stay as history that ended then."""
+
+    def touches(self, article: Article) -> frozenset[str]:
+        """Calls that the edit's claims were heard in; a reply of theirs is no witness for or against it."""
+        gone = {note for claim in article.claims if claim.id in self.removed for note in claim.sources}
+        heard = {source.conversation for source in article.sources if source.id in gone}
+        return frozenset(heard | {source.conversation for source in self.sources})
+
+
+def apply_edit(article: Article, edit: Edit) -> Article:
+    """The article after the edit; sources that no claim cites any more are left out.
+
+    Raises:
+        ValueError: a claim that the edit removes is not there.
+    """
+    known = {claim.id for claim in article.claims}
+    if missing := [id_ for id_ in edit.removed if id_ not in known]:
+        raise ValueError(f"article {article.category!r} has no claim {missing[0]!r}")
+    claims: list[Claim] = []
+    for claim in article.claims:
+        if claim.id not in edit.removed:
+            claims.append(claim)
+            continue
+        if edit.until is not None:
+            claims.append(replace(claim, until=edit.until))
+        if edit.text is not None and claim.id == edit.removed[0] and edit.op in ("UPDATE", "MERGE"):
+            claims.append(_new_claim(article, edit, None if edit.until else claim.id))
+    if edit.op == "ADD":
+        claims.append(_new_claim(article, edit, None))
+    cited = {note for claim in claims for note in claim.sources}
+    sources = {source.id: source for source in (*article.sources, *edit.sources)}
+    kept = tuple(source for source in sources.values() if source.id in cited)
+    return replace(article, claims=tuple(claims), sources=kept, claims_made=article.highest_claim)
+
+
+def article_tokens(article: Article) -> int:
+    """Length of the current claims, as budgets count it."""
+    return sum(count_words(claim.text) for claim in article.current)
+
+
+def _new_claim(article: Article, edit: Edit, id_: str | None) -> Claim:
+    assert edit.text is not None
+    return Claim(id_ or article.next_claim_id(), edit.text, tuple(source.id for source in edit.sources))

@@ -1,0 +1,82 @@
+"""Accepted edits as commits: the page, a line of the log, and the figures it was accepted for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from reer.build import LOG, actor
+from reer.claim_edits import Edit
+from reer.manual import Article
+from reer.page import render_article
+from reer.refine import Trial
+from reer.repository import Repository
+from reer.signing import enter
+from reer.trailers import NLL, PAIRS, SIMILARITY, SOURCES
+from workbench.stats import Interval
+
+SUBJECT_CHARACTERS = 72
+_NOT_MEASURED = "not measured"
+_DONE = {"ADD": "added", "UPDATE": "reworded", "MERGE": "merged", "DELETE": "deleted"}
+
+
+@dataclass(frozen=True, slots=True)
+class Keeper:
+    """Commits each accepted edit to the repository of a manual."""
+
+    repository: Repository
+    clock: Callable[[], float]
+    """Seconds since 1970."""
+
+    def __call__(self, before: Article, trial: Trial) -> Article:
+        """Commit one edit and return the article with its new date.
+
+        Raises:
+            DataError: the page has changes of somebody else's.
+            UsageError: Git takes no commit now.
+        """
+        at = self.clock()
+        moment = datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")
+        article = replace(trial.article, generated_by=actor(), generated_at=moment)
+        log_path = self.repository.folder / LOG
+        log = log_path.read_text(encoding="utf-8") if log_path.exists() else "# Log\n"
+        said = describe(before, trial.edit)
+        entry = f"* **Update**: {said}"
+        pages = {f"{article.category}.md": render_article(article), LOG: enter(log, moment[:10], entry)}
+        message = f"{_cut(said)}\n\n{said}\nWhy: {trial.edit.reason}; {trial.verdict.why}."
+        self.repository.commit(pages, message, trailers(trial), at=at)
+        return article
+
+
+def trailers(trial: Trial) -> dict[str, str]:
+    """What an edit was accepted for, as the trailers of its commit."""
+    verdict = trial.verdict
+    heard = [source.pair for source in trial.edit.sources]
+    return {
+        NLL: _figure(verdict.nll, "nats per token"),
+        SIMILARITY: _figure(verdict.similarity, ""),
+        PAIRS: ", ".join(verdict.pairs) or "none",
+        SOURCES: ", ".join(dict.fromkeys(heard)) or "none",
+    }
+
+
+def describe(before: Article, edit: Edit) -> str:
+    """An edit in one line: where, what was done, the words."""
+    old = [f"{claim.id} {claim.text!r}" for claim in before.claims if claim.id in edit.removed]
+    done = "ended" if edit.until else _DONE[edit.op]
+    gone = " and ".join(old)
+    if edit.text is None:
+        return f"{edit.category}: {done} {gone}"
+    instead = f" instead of {gone}" if old else ""
+    return f"{edit.category}: {done} {edit.text!r}{instead}"
+
+
+def _figure(interval: Interval | None, unit: str) -> str:
+    if interval is None:
+        return _NOT_MEASURED
+    return f"{interval.value:+.4f} [{interval.low:+.4f}, {interval.high:+.4f}] {unit}".rstrip()
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= SUBJECT_CHARACTERS else text[: SUBJECT_CHARACTERS - 1].rstrip() + "…"

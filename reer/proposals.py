@@ -1,0 +1,216 @@
+"""Edits worth a trial: from replies that an article explains worst, from claims that say the same or earn nothing.
+
+Each kind looks at the article as it is and returns edits with what they save on their witnesses, the replies most
+concerned: those of other calls that share a slot with the claim, then those most like it. That is a sieve, cheap and
+partial; whether an edit is let in, all replies of the category decide (`reer/gate.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from lm.scores import Scorer
+from reer.citations import as_sentence, cite
+from reer.claim_edits import Edit, apply_edit, article_tokens
+from reer.draft import count_words
+from reer.facts import Encode, Fact, find_facts
+from reer.gains import item_of
+from reer.manual import Article, Claim, Source, context_text
+from reer.pairs import Pair
+from reer.slots import contents, read_slots
+from reer.statements import Statement, find_statements
+
+WITNESSES = 4
+WORDINGS = 3
+"""Wordings of a fact that are tried, the shortest ones."""
+WORST = 0.5
+"""Share of the replies, those with the greatest loss per token, whose statements are proposed."""
+ALIKE_COSINE = 0.6
+"""Claims that are as alike as this, and share a slot where they have some, may say the same."""
+PER_KIND = 4
+"""Edits of one kind that go on to the gate, the most promising ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """An edit, and what it saved on its witnesses."""
+
+    edit: Edit
+    saved: float
+    """Nats over all witnesses."""
+
+
+class Proposer:
+    """Proposes edits of one article, round after round."""
+
+    def __init__(self, pairs: Sequence[Pair], scorer: Scorer, encode: Encode, *, budget: int) -> None:
+        """Read the facts of a category.
+
+        Args:
+            pairs: of the category.
+            scorer: the model that replies are scored by.
+            encode: text embeddings.
+            budget: tokens that the claims of the article may take.
+        """
+        self._pairs = pairs
+        self._scorer = scorer
+        self._encode = encode
+        self._budget = budget
+        self._facts = find_facts([each for pair in pairs for each in find_statements(pair)], encode)
+        self._replies = encode([pair.y for pair in pairs])
+        self._slots = [contents(slot for each in find_statements(pair) for slot in each.slots) for pair in pairs]
+
+    async def propose(self, article: Article) -> list[Proposal]:
+        """Edits that saved something on their witnesses, the best of each kind, most promising first.
+
+        Raises:
+            ModelError: the scorer failed.
+        """
+        drops = await self._screen(article, self._drops(article))
+        spare = sorted(drops, key=lambda proposal: -proposal.saved)
+        kinds = [
+            drops,
+            await self._screen(article, self._rewordings(article)),
+            await self._screen(article, self._mergers(article)),
+            await self._screen(article, await self._additions(article, spare)),
+        ]
+        best = [
+            proposal
+            for kind in kinds
+            for proposal in sorted(kind, key=lambda proposal: -proposal.saved)[:PER_KIND]
+            if proposal.saved > 0
+        ]
+        return sorted(best, key=lambda proposal: -proposal.saved)
+
+    def supersessions(self, article: Article) -> list[Edit]:
+        """Claims whose fact has a newer one by the dates of the calls: not a matter of likelihood, so never gated."""
+        edits = []
+        for fact in self._facts:
+            if fact.until is None:
+                continue
+            heard = {_key(statement) for statement in fact.statements}
+            for claim in article.current:
+                cited = {(article.source(note).pair, article.source(note).quote) for note in claim.sources}
+                if cited and cited <= heard:
+                    reason = f"calls from {fact.until.isoformat()} on say otherwise"
+                    edits.append(Edit("UPDATE", article.category, reason, (claim.id,), until=fact.until.isoformat()))
+        return edits
+
+    async def _screen(self, article: Article, edits: Sequence[Edit]) -> list[Proposal]:
+        """Score each edit on its witnesses, with the article as it is and as it would be."""
+        before, book, items, owners = [], context_text(article), [], []
+        for place, edit in enumerate(edits):
+            after = context_text(apply_edit(article, edit))
+            for pair in self._witnesses(article, edit):
+                before.append(item_of(pair, book))
+                items.append(item_of(pair, after))
+                owners.append(place)
+        scores = await self._scorer.score([*before, *items])
+        saved = np.zeros(len(edits))
+        for owner, old, new in zip(owners, scores[: len(items)], scores[len(items) :], strict=True):
+            saved[owner] += new.total - old.total
+        return [Proposal(edit, float(saved[place])) for place, edit in enumerate(edits)]
+
+    def _witnesses(self, article: Article, edit: Edit) -> list[Pair]:
+        """Replies most concerned by an edit, of calls that its claims were not heard in."""
+        texts = [claim.text for claim in article.claims if claim.id in edit.removed]
+        texts += [edit.text] if edit.text else []
+        own = contents(slot for text in texts for slot in read_slots(text))
+        likeness = np.max(self._replies @ self._encode(texts).T, axis=1)
+        touched = edit.touches(article)
+        order = sorted(
+            (place for place, pair in enumerate(self._pairs) if pair.conversation not in touched),
+            key=lambda place: (not own & self._slots[place], -float(np.round(likeness[place], 5))),
+        )
+        return [self._pairs[place] for place in order[:WITNESSES]]
+
+    def _drops(self, article: Article) -> list[Edit]:
+        return [Edit("DELETE", article.category, "it earns nothing", (claim.id,)) for claim in article.current]
+
+    def _rewordings(self, article: Article) -> list[Edit]:
+        """Every claim in the other words of its own fact."""
+        edits = []
+        for claim in article.current:
+            fact = self._fact_of(article, claim)
+            for statement in _shortest(fact) if fact else ():
+                if as_sentence(statement) != claim.text:
+                    text, sources = _cited(article, fact, statement)
+                    edits.append(Edit("UPDATE", article.category, "other words", (claim.id,), text, sources))
+        return edits
+
+    def _mergers(self, article: Article) -> list[Edit]:
+        """Two claims that say the same become the first or the second of them, with the sources of both."""
+        claims = article.current
+        if len(claims) < 2:
+            return []
+        alike = self._encode([claim.text for claim in claims])
+        edits = []
+        for a in range(len(claims)):
+            for b in range(len(claims)):
+                if a == b or float(alike[a] @ alike[b]) < ALIKE_COSINE or not _may_be_same(claims[a], claims[b]):
+                    continue
+                notes = dict.fromkeys((*claims[a].sources, *claims[b].sources))
+                sources = tuple(article.source(note) for note in notes)
+                reason = f"{claims[a].id} and {claims[b].id} say the same"
+                removed = (claims[a].id, claims[b].id)
+                edits.append(Edit("MERGE", article.category, reason, removed, claims[a].text, sources))
+        return edits
+
+    async def _additions(self, article: Article, spare: Sequence[Proposal]) -> list[Edit]:
+        """Facts that the article lacks, of the replies that it explains worst; what earns least makes room."""
+        scores = await self._scorer.score([item_of(pair, context_text(article)) for pair in self._pairs])
+        worst = sorted(range(len(self._pairs)), key=lambda place: -scores[place].nll)
+        ids = {self._pairs[place].id for place in worst[: max(1, round(WORST * len(worst)))]}
+        heard = {(source.pair, source.quote) for source in article.sources}
+        edits = []
+        for fact in self._facts:
+            stated = any(_key(statement) in heard for statement in fact.statements)
+            if fact.until is not None or stated or not any(each.pair.id in ids for each in fact.statements):
+                continue
+            for statement in _shortest(fact):
+                text, sources = _cited(article, fact, statement)
+                removed = self._room(article, count_words(text), spare)
+                if removed is not None:
+                    reason = "replies that say so are explained badly"
+                    edits.append(Edit("ADD", article.category, reason, removed, text, sources))
+        return edits
+
+    def _room(self, article: Article, tokens: int, spare: Sequence[Proposal]) -> tuple[str, ...] | None:
+        """Ids of the claims that must go to keep the budget, those whose loss costs least; None when none suffices."""
+        excess = article_tokens(article) + tokens - self._budget
+        lengths = {claim.id: count_words(claim.text) for claim in article.current}
+        removed: list[str] = []
+        for proposal in spare:
+            if excess <= 0:
+                break
+            (id_,) = proposal.edit.removed
+            removed.append(id_)
+            excess -= lengths[id_]
+        return tuple(removed) if excess <= 0 else None
+
+    def _fact_of(self, article: Article, claim: Claim) -> Fact | None:
+        cited = {(article.source(note).pair, article.source(note).quote) for note in claim.sources}
+        return next((fact for fact in self._facts if cited & {_key(each) for each in fact.statements}), None)
+
+
+def _shortest(fact: Fact) -> list[Statement]:
+    return sorted(fact.statements, key=lambda each: len(each.text))[:WORDINGS]
+
+
+def _key(statement: Statement) -> tuple[str, str]:
+    return statement.pair.id, " ".join(statement.text.split())
+
+
+def _cited(article: Article, fact: Fact, statement: Statement) -> tuple[str, tuple[Source, ...]]:
+    """A statement as a claim of the article, with the sources of its fact."""
+    sources = {source.id: source for source in article.sources}
+    notes = cite(fact, statement, sources)
+    return as_sentence(statement), tuple(sources[note] for note in notes)
+
+
+def _may_be_same(a: Claim, b: Claim) -> bool:
+    one, other = contents(read_slots(a.text)), contents(read_slots(b.text))
+    return one <= other or other <= one

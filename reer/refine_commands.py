@@ -1,0 +1,129 @@
+"""The verb `reer refine`: parse, call, print; nothing else."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from reer.options import ApiBase, Json, Manual, Model, run, scoring, writing
+from workbench import console
+
+if TYPE_CHECKING:
+    from reer.manual import Article
+    from reer.pairs import Pair
+    from reer.refine import Trial
+    from reer.repository import Repository
+
+app = typer.Typer()
+
+
+@app.command(epilog="Example: reer refine manuals/oral-bank examples/oral-bank/pairs.jsonl --category cards")
+def refine(
+    manual: Manual,
+    pairs: Annotated[Path, typer.Argument(help="Question-reply pairs (JSONL).", show_default=False)],
+    category: Annotated[
+        list[str] | None, typer.Option(help="Only this article; may be given again.", show_default=False)
+    ] = None,
+    edits: Annotated[int, typer.Option(min=1, help="Accepted edits of one article, at most.")] = 6,
+    budget: Annotated[int, typer.Option(min=50, help="Tokens that the claims of one article may take.")] = 450,
+    answers: Annotated[
+        str, typer.Option(help="Writes the answers that are compared: embedded, a chat model, or none.")
+    ] = "embedded",
+    seed: Annotated[int, typer.Option(help="Seed of the intervals.")] = 0,
+    model: Model = "embedded",
+    api_base: ApiBase = None,
+    as_json: Json = False,
+) -> None:
+    """Improve a manual edit by edit; each that helps is one commit. Exit 1 when none does.
+
+    Edits add, reword, merge and delete claims. One is accepted when replies of other calls become more likely by more
+    than the noise of that figure, and answers to them no less like the expert's.
+
+    A run that was stopped goes on where it was when the same command is given again.
+    """
+    import numpy as np
+
+    from lm.encoder import Encoder
+    from reer.answers import Answers
+    from reer.gate import Gate
+    from reer.git_commands import warn_without_identity
+    from reer.keeping import Keeper
+    from reer.pairs import by_category
+    from reer.refine import Tools
+    from reer.refine import refine as refine_manual
+    from reer.refine_report import report_of
+    from reer.repository import Repository
+
+    repository = Repository.open(manual)
+    for line in repository.recovered:
+        console.say(line)
+    warn_without_identity(repository)
+    shelf, members = _load(repository, pairs, category)
+
+    trials: list[Trial] = []
+
+    async def work() -> dict[str, Article]:
+        async with AsyncExitStack() as stack:
+            scorer = await stack.enter_async_context(scoring(model, api_base))
+            road = None if answers == "none" else await stack.enter_async_context(writing(answers, api_base))
+            encode = Encoder().encode
+            gate = Gate(scorer, Answers(road) if road else None, encode, budget, lambda: np.random.default_rng(seed))
+            with console.progress(len(shelf), "articles") as ticker:
+                tools = Tools(scorer, encode, gate, Keeper(repository, time.time), _teller(trials, ticker))
+                groups = by_category(members)
+                return await refine_manual(shelf, groups, tools, max_edits=edits, done=lambda _: ticker.advance())
+
+    refined = run(work)
+    report = report_of(shelf, refined, trials)
+    if as_json:
+        console.print_json({"manual": str(manual), **report})
+    else:
+        columns = ("article", "edit", "claim", "NLL", "similarity")
+        rows = [[row[column] for column in columns] for row in report["accepted"]]
+        console.print_table(columns, rows, title=f"manual {manual}: {len(rows)} of {report['tried']} edits accepted")
+    if not report["accepted"]:
+        raise typer.Exit(1)
+
+
+def _load(
+    repository: Repository, pairs: Path, categories: Sequence[str] | None
+) -> tuple[Mapping[str, Article], Sequence[Pair]]:
+    """Articles and pairs, when there is nothing in the way of commits.
+
+    Raises:
+        UsageError: a page has changes that are not committed, or a category has no article.
+    """
+    from reer.assignments import with_categories
+    from reer.pairs import load_pairs
+    from reer.shelf import load_manual
+    from workbench.errors import UsageError
+
+    if changed := repository.dirty():
+        raise UsageError(f"{', '.join(changed)} differ from the latest commit; commit or stash your changes first")
+    shelf = load_manual(repository.folder)
+    if unknown := [name for name in categories or () if name not in shelf]:
+        raise UsageError(f"the manual has no article {unknown[0]!r}; it has {', '.join(shelf)}")
+    members = with_categories(load_pairs(pairs).pairs, pairs.with_name("categories.toml"))
+    wanted = categories or list(shelf)
+    return {name: shelf[name] for name in wanted}, [pair for pair in members if pair.category in wanted]
+
+
+def _teller(trials: list[Trial], ticker: console.Ticker) -> Callable[[Trial], None]:
+    """Remembers each trial, and says what was accepted."""
+    from reer.refine_report import describe_trial
+
+    def tell(trial: Trial) -> None:
+        trials.append(trial)
+        line = describe_trial(trial)
+        if trial.verdict.accepted:
+            ticker.advance(0, note=f"{sum(each.verdict.accepted for each in trials)} accepted")
+            console.say(line)
+        else:
+            console.detail(line)
+
+    return tell
