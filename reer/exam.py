@@ -1,115 +1,92 @@
 """The open-book exam: how much more likely an expert's replies to other customers become with the manual at hand.
 
-Rungs, on the same replies: no book, a wrong article of the same manual, transcripts retrieved at the article's length,
-and the right article. The loss of a reply and of its slots (the part that must be right) is counted in nats per token;
-calls, not replies, are resampled for the intervals.
+The loss of a reply and of its slots (the part that must be right, where style does not count) is taken in nats per
+token, on the same replies with each book. Where a model writes answers, they are compared with the replies too. Calls,
+not replies, are resampled for the intervals.
 
-    report = await sit_exam(articles, test_pairs, scorer, transcripts=pairs, rng=rng)
+    report = await sit_exam(Shelf(articles, transcripts=pairs), test_pairs, Examiners(scorer), rng=rng)
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from lm.score_spans import score_spans
 from lm.scores import Scorer
+from reer.answers import Answers
+from reer.books import Shelf, check_shelf, count_rote, match_by_rote, open_books
 from reer.draft import count_words
+from reer.facts import Encode
 from reer.gains import item_of
-from reer.manual import Article, context_text
-from reer.pairs import Pair, conversation_text
+from reer.gate import by_call
+from reer.pairs import Pair
+from reer.similarity import Likeness, compare
 from reer.slots import read_slots
-from workbench.errors import UsageError
 from workbench.metrics import Tally
-from workbench.nearest import Bm25
-from workbench.stats import Interval, Sample, bootstrap_interval
+from workbench.stats import Interval, bootstrap_interval, paired_gain
 
-RUNGS = ("none", "wrong", "transcripts", "manual")
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A model that answers, and how its answers are compared."""
+
+    answers: Answers
+    encode: Encode
+
+
+@dataclass(frozen=True, slots=True)
+class Examiners:
+    """Who examines."""
+
+    scorer: Scorer
+    answered: Answered | None = None
+    """None leaves answers out."""
+    done: Callable[[str], None] = lambda rung: None
+    """Told of each rung that is scored."""
 
 
 async def sit_exam(
-    articles: Mapping[str, Article],
-    pairs: Sequence[Pair],
-    scorer: Scorer,
-    *,
-    transcripts: Sequence[Pair],
-    rng: np.random.Generator,
+    shelf: Shelf, pairs: Sequence[Pair], examiners: Examiners, *, rng: np.random.Generator
 ) -> dict[str, Any]:
     """Score replies with each book.
 
     Args:
-        articles: of the manual, by category; at least two, for a wrong one.
+        shelf: the manual, and what it is compared with.
         pairs: the replies, of calls that the manual has not seen.
-        scorer: the model.
-        transcripts: what a retriever may show instead; empty leaves that rung out.
+        examiners: the models.
         rng: for the intervals.
 
     Raises:
-        UsageError: a reply is of no category of the manual, or there is no wrong article.
+        UsageError: the exam would prove nothing.
+        ModelError: a model failed.
     """
-    _check(articles, pairs)
-    books = _books(articles, pairs, transcripts)
-    losses = {rung: await _losses(scorer, pairs, texts) for rung, texts in books.items()}
+    check_shelf(shelf, pairs)
+    books = open_books(shelf, pairs)
     report: dict[str, Any] = {"pairs": len(pairs), "rungs": {}, "gains": {}}
-    for rung, (whole, slots) in losses.items():
-        report["rungs"][rung] = {"nll": _figure(whole, pairs, rng), "slot_nll": _figure(slots, pairs, rng)}
+    if shelf.transcripts:
+        report["rote"] = count_rote(shelf.transcripts, pairs)
+    losses = {}
+    for rung, texts in books.items():
+        whole, slots = losses[rung] = await _losses(examiners.scorer, pairs, texts)
+        report["rungs"][rung] = {
+            "nll": _figure(whole, pairs, rng),
+            "slot_nll": _figure(slots, pairs, rng),
+            "tokens": round(sum(map(count_words, texts)) / len(texts)) if any(texts) else 0,
+        }
+        examiners.done(rung)
     for rung in losses:
         if rung != "manual":
             report["gains"][f"over_{rung}"] = {
                 "nll": _saving(losses[rung][0], losses["manual"][0], pairs, rng),
                 "slot_nll": _saving(losses[rung][1], losses["manual"][1], pairs, rng),
             }
+    if examiners.answered is not None:
+        await _compare_answers(report, books, shelf, pairs, (examiners.answered, rng))
     return report
-
-
-def _check(articles: Mapping[str, Article], pairs: Sequence[Pair]) -> None:
-    if len(articles) < 2:
-        raise UsageError(f"the manual has {len(articles)} article; an exam needs a wrong one to compare with")
-    seen = {source.conversation for article in articles.values() for source in article.sources}
-    for pair in pairs:
-        if pair.conversation in seen:
-            raise UsageError(
-                f"pair {pair.id!r} is of call {pair.conversation!r}, which the manual was built from; an exam"
-                " needs calls that it has not seen"
-            )
-        if pair.category not in articles:
-            raise UsageError(f"pair {pair.id!r} is of category {pair.category!r}, which has no article in the manual")
-
-
-def _books(articles: Mapping[str, Article], pairs: Sequence[Pair], transcripts: Sequence[Pair]) -> dict[str, list[str]]:
-    """What is shown before each reply, rung by rung."""
-    names = list(articles)
-    wrong = {name: articles[names[(place + len(names) // 2) % len(names)]] for place, name in enumerate(names)}
-    categories = [str(pair.category) for pair in pairs]
-    books = {
-        "none": ["" for _ in pairs],
-        "wrong": [context_text(wrong[name]) for name in categories],
-        "manual": [context_text(articles[name]) for name in categories],
-    }
-    if transcripts:
-        shelf = [conversation_text(pair.x[-1:]) + f"Agent: {pair.y}\n" for pair in transcripts]
-        index = Bm25(shelf)
-        lengths = [count_words(text) for text in books["manual"]]
-        calls = [pair.conversation for pair in transcripts]
-        for pair, length in zip(pairs, lengths, strict=True):
-            own = [place for place, call in enumerate(calls) if call == pair.conversation]
-            nearest = index.top(conversation_text(pair.x[-1:]), len(shelf), exclude=own)
-            books.setdefault("transcripts", []).append(_fitting([shelf[place] for place in nearest], length))
-    return {rung: books[rung] for rung in RUNGS if rung in books}
-
-
-def _fitting(nearest: Sequence[str], length: int) -> str:
-    """The nearest transcripts that fit into a length, the nearest last."""
-    taken: list[str] = []
-    left = length
-    for text in nearest:
-        if count_words(text) <= left:
-            taken.append(text)
-            left -= count_words(text)
-    return "".join(f"Earlier call\n{text}" for text in reversed(taken))
 
 
 async def _losses(scorer: Scorer, pairs: Sequence[Pair], books: Sequence[str]) -> tuple[list[Tally], list[Tally]]:
@@ -125,17 +102,45 @@ async def _losses(scorer: Scorer, pairs: Sequence[Pair], books: Sequence[str]) -
     return replies, slots
 
 
-def _by_call(tallies: Sequence[Tally], pairs: Sequence[Pair]) -> Sample:
-    """Tallies summed over the replies of a call: replies of one call are no independent witnesses."""
-    calls: dict[str, list[Tally]] = {}
-    for pair, tally in zip(pairs, tallies, strict=True):
-        calls.setdefault(pair.conversation, []).append(tally)
-    return Sample.of(Tally(sum(t.num for t in group), sum(t.den for t in group)) for group in calls.values())
+async def _compare_answers(
+    report: dict[str, Any],
+    books: dict[str, list[str]],
+    shelf: Shelf,
+    pairs: Sequence[Pair],
+    tools: tuple[Answered, np.random.Generator],
+) -> None:
+    """Add to each rung how like the expert's its answers are; by rote, the earlier reply is the answer."""
+    answered, rng = tools
+    replies = [pair.y for pair in pairs]
+    similar: dict[str, list[Tally]] = {}
+    for rung, texts in books.items():
+        by_rote = rung == "rote"
+        said = (
+            [rote.reply for rote in match_by_rote(shelf.transcripts, pairs)]
+            if by_rote
+            else await answered.answers.write(pairs, texts)
+        )
+        likeness = compare(said, replies, answered.encode)
+        similar[rung] = [Tally(each.similarity, 1) for each in likeness]
+        report["rungs"][rung] |= _likeness(likeness, pairs, rng)
+    for rung, tallies in similar.items():
+        if rung != "manual":
+            gain = paired_gain(by_call(tallies, pairs), by_call(similar["manual"], pairs), rng=rng)
+            report["gains"][f"over_{rung}"]["similarity"] = asdict(gain)
+
+
+def _likeness(found: Sequence[Likeness], pairs: Sequence[Pair], rng: np.random.Generator) -> dict[str, Any]:
+    return {
+        "similarity": _figure([Tally(each.similarity, 1) for each in found], pairs, rng),
+        "chrf": sum(each.chrf for each in found) / len(found),
+        "cosine": sum(each.cosine for each in found) / len(found),
+        "slots": {name: sum(getattr(each.slots, name) for each in found) for name in ("right", "wrong", "missing")},
+    }
 
 
 def _figure(tallies: Sequence[Tally], pairs: Sequence[Pair], rng: np.random.Generator) -> dict[str, Any] | None:
-    """Nats per token; None where nothing was scored."""
-    sample = _by_call(tallies, pairs)
+    """Mean with its interval over calls; None where there was nothing to count."""
+    sample = by_call(tallies, pairs)
     return asdict(bootstrap_interval(sample.num, sample.den, rng=rng)) if sample.den.sum() else None
 
 
@@ -143,7 +148,7 @@ def _saving(
     before: Sequence[Tally], after: Sequence[Tally], pairs: Sequence[Pair], rng: np.random.Generator
 ) -> dict[str, Any] | None:
     """Share of the loss that is saved, with its interval over calls; None where nothing was scored."""
-    a, b = _by_call(before, pairs), _by_call(after, pairs)
+    a, b = by_call(before, pairs), by_call(after, pairs)
     if not a.num.sum():
         return None
     left = bootstrap_interval(b.num, a.num, rng=rng)

@@ -1,60 +1,115 @@
-"""The verb of `reer` that examines a manual."""
+"""The verb `reer exam`: parse, call, print; nothing else."""
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from reer.options import ApiBase, Json, Model, run, scoring
+from reer.options import ApiBase, Json, Model, run, scoring, writing
 from workbench import console
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from reer.books import Shelf
+    from reer.pairs import Pair
 
 app = typer.Typer()
 
 
 @app.command(
-    epilog="Example: reer exam manuals/oral-bank examples/oral-bank/test.jsonl --key examples/oral-bank/key.jsonl"
+    epilog="Example: reer exam manuals/oral-bank examples/oral-bank/test.jsonl"
+    " --transcripts examples/oral-bank/pairs.jsonl --key examples/oral-bank/key.jsonl --picture exam.svg"
 )
 def exam(
     manual: Annotated[Path, typer.Argument(help="Folder of the manual.", show_default=False)],
     pairs: Annotated[Path, typer.Argument(help="Pairs of calls that the manual has not seen.", show_default=False)],
     transcripts: Annotated[
-        Path | None, typer.Option(help="Pairs that a retriever shows instead of the manual.")
+        Path | None, typer.Option(help="Pairs that are matched by rote, and retrieved, instead of the manual.")
+    ] = None,
+    first: Annotated[
+        str | None, typer.Option(help="A Git revision of the manual to compare with, as its first draft.")
     ] = None,
     key: Annotated[
-        Path | None, typer.Option(help="An answer key (JSONL), to count the facts that are recalled.")
+        Path | None, typer.Option(help="An answer key (JSONL): facts recalled, and the most that a manual can do.")
     ] = None,
     categories: Annotated[
         Path | None,
         typer.Option(help="Categories (TOML) of pairs that name none; default: categories.toml beside the pairs."),
     ] = None,
+    answers: Annotated[
+        str, typer.Option(help="Writes answers, to compare with the replies: embedded, a chat model, or none.")
+    ] = "none",
+    picture: Annotated[Path | None, typer.Option(help="Write the ladder as a picture (SVG).")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the intervals.")] = 0,
     model: Model = "embedded",
     api_base: ApiBase = None,
     as_json: Json = False,
 ) -> None:
-    """Measure how much the manual helps with replies to other customers. Exit 1 when it does not."""
-    import numpy as np
+    """Measure how much the manual helps with replies to other customers. Exit 1 when it does not.
 
+    Each reply is scored with no book, with a wrong article, with what else is given, and with the manual.
+    """
     from reer.assignments import with_categories
-    from reer.exam import sit_exam
+    from reer.books import Shelf, load_key
+    from reer.ladder_picture import draw_ladder
     from reer.pairs import load_pairs
     from reer.recall import check_key
     from reer.shelf import load_manual
     from reer.tables import format_exam
+    from workbench.jsonl import write_atomic
 
     articles = load_manual(manual)
     loaded = with_categories(load_pairs(pairs).pairs, categories or pairs.with_name("categories.toml"))
-    shelf = load_pairs(transcripts).pairs if transcripts else ()
-
-    async def work() -> dict[str, Any]:
-        async with scoring(model, api_base) as scorer:
-            return await sit_exam(articles, loaded, scorer, transcripts=shelf, rng=np.random.default_rng(seed))
-
-    report = run(work)
+    shelf = Shelf(
+        articles,
+        first=_articles_at(manual, first) if first else {},
+        transcripts=load_pairs(transcripts).pairs if transcripts else (),
+        key=load_key(key) if key else {},
+    )
+    report = _sit(shelf, loaded, (model, answers, api_base), seed)
     if key:
         report["key"] = check_key(articles, key)
+    if picture:
+        write_atomic(picture, draw_ladder(report))
+        console.say(f"picture {picture}")
     console.print_json(report) if as_json else console.print_text(format_exam(report))
     if report["gains"]["over_wrong"]["nll"]["low"] <= 0:
         raise typer.Exit(1)
+
+
+def _sit(shelf: Shelf, pairs: Sequence[Pair], models: tuple[str, str, str | None], seed: int) -> dict[str, Any]:
+    """Open the models and sit the exam."""
+    import numpy as np
+
+    from lm.encoder import Encoder
+    from reer.answers import Answers
+    from reer.books import open_books
+    from reer.exam import Answered, Examiners, sit_exam
+    from reer.tables import NAMES
+
+    model, writer, api_base = models
+
+    async def work() -> dict[str, Any]:
+        async with AsyncExitStack() as stack:
+            scorer = await stack.enter_async_context(scoring(model, api_base))
+            answered = None
+            if writer != "none":
+                road = await stack.enter_async_context(writing(writer, api_base))
+                answered = Answered(Answers(road), Encoder().encode)
+            with console.progress(len(open_books(shelf, pairs)), "books") as ticker:
+                tools = Examiners(scorer, answered, lambda rung: ticker.advance(note=NAMES[rung]))
+                return await sit_exam(shelf, pairs, tools, rng=np.random.default_rng(seed))
+
+    return run(work)
+
+
+def _articles_at(manual: Path, revision: str) -> Any:
+    """The manual as it was at a Git revision."""
+    from reer.repository import Repository
+    from reer.versions import Versions
+
+    return Versions(Repository.open(manual)).at(revision).articles

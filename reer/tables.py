@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-NAMES = {"none": "no book", "wrong": "a wrong article", "transcripts": "retrieved transcripts", "manual": "the manual"}
+NAMES = {
+    "none": "no book",
+    "wrong": "a wrong article",
+    "rote": "matching by rote",
+    "transcripts": "retrieved transcripts",
+    "first": "the first draft",
+    "manual": "the manual",
+    "key": "the answer key",
+}
 
 TRUST = ("article", "tier", "last check", "by", "changed since", "status", "look again from")
 
@@ -20,18 +28,38 @@ def trust_row(record: Mapping[str, Any]) -> list[str | None]:
 
 
 def format_exam(report: Mapping[str, Any]) -> str:
-    """Loss on every rung, what the manual saves over each, and the answer key where there is one."""
-    lines = [f"{report['pairs']} replies; nats per token, lower is better", f"{'':<28}{'reply':<28}slots"]
+    """Loss on every rung, what the manual saves over each, answers and the answer key where there are some."""
+    lines = [f"{report['pairs']} replies; nats per token, lower is better", _line("", "reply", "slots", "tokens")]
     for rung, figures in report["rungs"].items():
-        lines.append(f"{NAMES[rung]:<28}{_plain(figures['nll']):<28}{_plain(figures['slot_nll'])}")
-    lines += ["", f"{'the manual saves':<28}{'reply':<28}slots"]
+        lines.append(_line(NAMES[rung], _plain(figures["nll"]), _plain(figures["slot_nll"]), figures["tokens"]))
+    lines += ["", _line("the manual saves", "reply", "slots")]
     for over, figures in report["gains"].items():
-        name = f"over {NAMES[over.removeprefix('over_')]}"
-        lines.append(f"{name:<28}{_share(figures['nll']):<28}{_share(figures['slot_nll'])}")
+        lines.append(_line(f"over {NAMES[over[5:]]}", _share(figures["nll"]), _share(figures["slot_nll"])))
+    if any("similarity" in figures for figures in report["rungs"].values()):
+        lines += ["", *_answer_lines(report)]
+    if rote := report.get("rote"):
+        counts = ", ".join(f"{count} {how}" for how, count in rote.items())
+        lines += ["", f"questions matched by rote: {counts}"]
     if key := report.get("key"):
         lines += ["", f"{100 * key['recalled']:.1f} % of {key['facts']} facts recalled"]
         lines.append(f"outdated facts stated: {', '.join(key['outdated']) or 'none'}")
     return "\n".join(lines)
+
+
+def _answer_lines(report: Mapping[str, Any]) -> list[str]:
+    """Answers with each book, against the expert's."""
+    lines = [_line("answers", "similarity", "chrF  cosine", "slots right, wrong, missing")]
+    for rung, figures in report["rungs"].items():
+        slots = figures["slots"]
+        said = f"{slots['right']}, {slots['wrong']}, {slots['missing']}"
+        lines.append(
+            _line(NAMES[rung], _plain(figures["similarity"]), f"{figures['chrf']:.3f} {figures['cosine']:.3f}", said)
+        )
+    return lines
+
+
+def _line(name: str, first: str, second: str, last: object = "") -> str:
+    return f"{name:<26}{first:<26}{second:<26}{last}".rstrip()
 
 
 def _plain(interval: Mapping[str, float] | None) -> str:

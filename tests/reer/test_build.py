@@ -6,8 +6,9 @@ import pytest
 
 from lm.score_cache import ScoreCache
 from lm.scores import Scorer
+from reer.books import Shelf
 from reer.build import Tools, build_manual
-from reer.exam import sit_exam
+from reer.exam import Examiners, sit_exam
 from reer.manual import context_text
 from reer.recall import check_key
 from reer.shelf import load_manual
@@ -90,8 +91,8 @@ def test_a_living_manual_is_not_built_over(tmp_path):
 
 def exam(folder, pairs=TEST, transcripts=()):
     async def work():
-        scorer, rng = Scorer(Reader()), np.random.default_rng(0)
-        return await sit_exam(load_manual(folder), pairs, scorer, transcripts=transcripts, rng=rng)
+        shelf = Shelf(load_manual(folder), transcripts=transcripts)
+        return await sit_exam(shelf, pairs, Examiners(Scorer(Reader())), rng=np.random.default_rng(0))
 
     return anyio.run(work)
 
@@ -99,7 +100,7 @@ def exam(folder, pairs=TEST, transcripts=()):
 def test_the_right_article_beats_the_wrong_one_and_none(tmp_path):
     build(tmp_path / "m")
     report = exam(tmp_path / "m", transcripts=[*PAIRS, *TEST])
-    assert list(report["rungs"]) == ["none", "wrong", "transcripts", "manual"]
+    assert list(report["rungs"]) == ["none", "wrong", "rote", "transcripts", "manual"]
     for over in ("over_none", "over_wrong"):
         assert report["gains"][over]["nll"]["low"] > 0
         assert report["gains"][over]["slot_nll"]["value"] > report["gains"][over]["nll"]["value"]
