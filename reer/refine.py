@@ -13,9 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lm.scores import Scorer
 from reer.claim_edits import Edit, apply_edit
-from reer.facts import Encode
 from reer.gate import Gate, Verdict
 from reer.manual import Article
 from reer.pairs import Pair
@@ -42,8 +40,6 @@ Keep = Callable[[Article, Trial], Article]
 class Tools:
     """What a refinement works with."""
 
-    scorer: Scorer
-    encode: Encode
     gate: Gate
     keep: Keep
     tell: Callable[[Trial], None]
@@ -63,7 +59,7 @@ async def refine_article(article: Article, pairs: Sequence[Pair], tools: Tools, 
         ModelError: a model failed; what was accepted before is kept.
         DataError: somebody else changed the page meanwhile.
     """
-    proposer = Proposer(pairs, tools.scorer, tools.encode, budget=tools.gate.budget)
+    proposer = Proposer(pairs, tools.gate.scorer, tools.gate.encode, budget=tools.gate.budget)
     for edit in proposer.supersessions(article):
         article = _kept(article, Trial(edit, BY_DATE, apply_edit(article, edit)), tools)
     refused: set[tuple[Any, ...]] = set()

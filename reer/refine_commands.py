@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +14,7 @@ from reer.options import ApiBase, Json, Manual, Model, run, scoring, writing
 from workbench import console
 
 if TYPE_CHECKING:
+    from reer.gate import Gate
     from reer.manual import Article
     from reer.pairs import Pair
     from reer.refine import Trial
@@ -46,11 +47,6 @@ def refine(
 
     A run that was stopped goes on where it was when the same command is given again.
     """
-    import numpy as np
-
-    from lm.encoder import Encoder
-    from reer.answers import Answers
-    from reer.gate import Gate
     from reer.git_commands import warn_without_identity
     from reer.keeping import Keeper
     from reer.pairs import by_category
@@ -64,22 +60,16 @@ def refine(
         console.say(line)
     warn_without_identity(repository)
     shelf, members = _load(repository, pairs, category)
-
     trials: list[Trial] = []
 
     async def work() -> dict[str, Article]:
-        async with AsyncExitStack() as stack:
-            scorer = await stack.enter_async_context(scoring(model, api_base))
-            road = None if answers == "none" else await stack.enter_async_context(writing(answers, api_base))
-            encode = Encoder().encode
-            gate = Gate(scorer, Answers(road) if road else None, encode, budget, lambda: np.random.default_rng(seed))
+        async with _judging(model, answers, api_base, (budget, seed)) as gate:
             with console.progress(len(shelf), "articles") as ticker:
-                tools = Tools(scorer, encode, gate, Keeper(repository, time.time), _teller(trials, ticker))
+                tools = Tools(gate, Keeper(repository, time.time), _teller(trials, ticker))
                 groups = by_category(members)
                 return await refine_manual(shelf, groups, tools, max_edits=edits, done=lambda _: ticker.advance())
 
-    refined = run(work)
-    report = report_of(shelf, refined, trials)
+    report = report_of(shelf, run(work), trials)
     if as_json:
         console.print_json({"manual": str(manual), **report})
     else:
@@ -88,6 +78,23 @@ def refine(
         console.print_table(columns, rows, title=f"manual {manual}: {len(rows)} of {report['tried']} edits accepted")
     if not report["accepted"]:
         raise typer.Exit(1)
+
+
+@asynccontextmanager
+async def _judging(model: str, answers: str, api_base: str | None, limits: tuple[int, int]) -> AsyncIterator[Gate]:
+    """The gate with its models open; `limits` are the budget and the seed."""
+    import numpy as np
+
+    from lm.encoder import Encoder
+    from reer.answers import Answers
+    from reer.gate import Gate
+
+    budget, seed = limits
+    async with AsyncExitStack() as stack:
+        scorer = await stack.enter_async_context(scoring(model, api_base))
+        road = None if answers == "none" else await stack.enter_async_context(writing(answers, api_base))
+        writer = Answers(road) if road else None
+        yield Gate(scorer, writer, Encoder().encode, budget, lambda: np.random.default_rng(seed))
 
 
 def _load(
