@@ -111,7 +111,7 @@ def _unsaid(fact: Fact, said: Sequence[Statement]) -> Fact | None:
     known = {slot.content for statement in said for slot in statement.slots}
     for content in dict.fromkeys(s.content for each in fact.statements for s in each.slots if s.kind in VALUES):
         part = replace(fact, statements=tuple(each for each in fact.statements if content in contents(each.slots)))
-        if content not in known and _confirmed(part):
+        if content not in known and is_confirmed(part):
             return part
     return None
 
@@ -122,12 +122,12 @@ def _best(fact: Fact, worth: dict[str, Worth]) -> Chosen | None:
     return max(tried, key=lambda chosen: chosen.worth.per_token, default=None)
 
 
-def _confirmed(fact: Fact) -> bool:
+def is_confirmed(fact: Fact) -> bool:
     """Whether more than one call states it."""
     return len(fact.conversations) > 1
 
 
-def _checkable(fact: Fact) -> bool:
+def is_checkable(fact: Fact) -> bool:
     """Whether it holds more than words and bare counts, which in a single call are mostly small talk."""
     return any(slot.kind != "count" for statement in fact.statements for slot in statement.slots)
 
@@ -138,8 +138,10 @@ def _fill(facts: Sequence[Chosen], budget: int) -> Draft:
     tokens = crowded = 0
     ended = tuple(each for each in facts if each.fact.until is not None)
     current = [each for each in facts if each.fact.until is None]
-    helpful = [each for each in current if each.worth.saved > 0 and (_confirmed(each.fact) or _checkable(each.fact))]
-    helpful.sort(key=lambda each: (not _confirmed(each.fact), -each.worth.per_token))
+    helpful = [
+        each for each in current if each.worth.saved > 0 and (is_confirmed(each.fact) or is_checkable(each.fact))
+    ]
+    helpful.sort(key=lambda each: (not is_confirmed(each.fact), -each.worth.per_token))
     for each in helpful:
         if tokens + each.worth.tokens > budget:
             crowded += 1

@@ -15,7 +15,7 @@ import numpy as np
 from lm.scores import Scorer
 from reer.citations import as_sentence, cite
 from reer.claim_edits import Edit, apply_edit, article_tokens
-from reer.draft import count_words
+from reer.draft import count_words, is_checkable, is_confirmed
 from reer.facts import Encode, Fact, find_facts
 from reer.gains import item_of
 from reer.manual import Article, Claim, Source, context_text
@@ -23,14 +23,14 @@ from reer.pairs import Pair
 from reer.slots import contents, read_slots
 from reer.statements import Statement, find_statements
 
-WITNESSES = 4
-WORDINGS = 3
+WITNESSES = 3
+WORDINGS = 2
 """Wordings of a fact that are tried, the shortest ones."""
 WORST = 0.5
 """Share of the replies, those with the greatest loss per token, whose statements are proposed."""
 ALIKE_COSINE = 0.6
 """Claims that are as alike as this, and share a slot where they have some, may say the same."""
-PER_KIND = 4
+PER_KIND = 3
 """Edits of one kind that go on to the gate, the most promising ones."""
 
 
@@ -131,12 +131,12 @@ class Proposer:
         return [Edit("DELETE", article.category, "it earns nothing", (claim.id,)) for claim in article.current]
 
     def _rewordings(self, article: Article) -> list[Edit]:
-        """Every claim in the other words of its own fact."""
+        """Every claim in other, shorter words of its own fact: longer ones would have to earn their room as additions."""
         edits = []
         for claim in article.current:
             fact = self._fact_of(article, claim)
             for statement in _shortest(fact) if fact else ():
-                if as_sentence(statement) != claim.text:
+                if len(as_sentence(statement)) < len(claim.text):
                     text, sources = _cited(article, fact, statement)
                     edits.append(Edit("UPDATE", article.category, "other words", (claim.id,), text, sources))
         return edits
@@ -168,7 +168,8 @@ class Proposer:
         edits = []
         for fact in self._facts:
             stated = any(_key(statement) in heard for statement in fact.statements)
-            if fact.until is not None or stated or not any(each.pair.id in ids for each in fact.statements):
+            told = any(each.pair.id in ids for each in fact.statements)
+            if fact.until is not None or stated or not told or not (is_confirmed(fact) or is_checkable(fact)):
                 continue
             for statement in _shortest(fact):
                 text, sources = _cited(article, fact, statement)

@@ -1,14 +1,11 @@
 from __future__ import annotations
 
 import anyio
-import numpy as np
 import pytest
 
 from lm.score_cache import ScoreCache
 from lm.scores import Scorer
-from reer.books import Shelf
 from reer.build import Tools, build_manual
-from reer.exam import Examiners, sit_exam
 from reer.manual import context_text
 from reer.recall import check_key
 from reer.shelf import load_manual
@@ -87,40 +84,6 @@ def test_a_living_manual_is_not_built_over(tmp_path):
     with pytest.raises(UsageError, match=r"is not empty \('cards.md' lies there\)"):
         build(tmp_path / "m")
     assert (tmp_path / "m" / "cards.md").read_bytes() == before
-
-
-def exam(folder, pairs=TEST, transcripts=()):
-    async def work():
-        shelf = Shelf(load_manual(folder), transcripts=transcripts)
-        return await sit_exam(shelf, pairs, Examiners(Scorer(Reader())), rng=np.random.default_rng(0))
-
-    return anyio.run(work)
-
-
-def test_the_right_article_beats_the_wrong_one_and_none(tmp_path):
-    build(tmp_path / "m")
-    report = exam(tmp_path / "m", transcripts=[*PAIRS, *TEST])
-    assert list(report["rungs"]) == ["none", "wrong", "rote", "transcripts", "manual"]
-    for over in ("over_none", "over_wrong"):
-        assert report["gains"][over]["nll"]["low"] > 0
-        assert report["gains"][over]["slot_nll"]["value"] > report["gains"][over]["nll"]["value"]
-    nll = {rung: figures["nll"]["value"] for rung, figures in report["rungs"].items()}
-    assert report["gains"]["over_none"]["nll"]["value"] == pytest.approx(1 - nll["manual"] / nll["none"])
-    assert report["rungs"]["none"]["nll"]["n"] == len({pair.conversation for pair in TEST})
-
-
-def test_calls_that_the_manual_has_seen_are_no_exam(tmp_path):
-    build(tmp_path / "m")
-    with pytest.raises(UsageError, match="of call 'call1', which the manual was built from"):
-        exam(tmp_path / "m", PAIRS)
-
-
-def test_an_exam_in_a_subject_that_the_manual_lacks_is_refused(tmp_path):
-    build(tmp_path / "m")
-    with pytest.raises(UsageError, match="'savings', which has no article"):
-        exam(tmp_path / "m", [make_pair(21, "Hi there.", category="savings")])
-    with pytest.raises(UsageError, match="holds no article"):
-        exam(tmp_path)
 
 
 def test_an_answer_key_counts_what_is_recalled_and_what_is_outdated(tmp_path):
