@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from reer import git_commands
-from reer.options import ApiBase, Json, Model, run, scoring, warn_of_copies
+from reer.options import ApiBase, Json, Model, fitting, run, scoring, warn_of_copies
 from workbench import console
 
 app = typer.Typer()
@@ -56,9 +56,10 @@ def build(
 
     async def work() -> dict[str, Any]:
         async with scoring(model, api_base) as scorer:
-            with console.progress(len({pair.category for pair in members}), "articles") as ticker:
+            kept = await fitting(members, scorer, budget=budget)
+            with console.progress(len({pair.category for pair in kept}), "articles") as ticker:
                 return await build_manual(
-                    members,
+                    kept,
                     chapters,
                     out,
                     Tools(scorer, Encoder().encode, time.time),

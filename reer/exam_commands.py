@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from reer.options import ApiBase, Json, Model, run, scoring, writing
+from reer.options import ApiBase, Json, Model, fitting, run, scoring, writing
 from workbench import console
 
 if TYPE_CHECKING:
@@ -88,7 +88,9 @@ def _sit(shelf: Shelf, pairs: Sequence[Pair], models: tuple[str, str, str | None
     from lm.encoder import Encoder
     from reer.answers import Answers
     from reer.books import open_books
+    from reer.draft import count_words
     from reer.exam import Answered, Examiners, sit_exam
+    from reer.manual import context_text
     from reer.tables import NAMES
 
     model, writer, api_base = models
@@ -96,13 +98,15 @@ def _sit(shelf: Shelf, pairs: Sequence[Pair], models: tuple[str, str, str | None
     async def work() -> dict[str, Any]:
         async with AsyncExitStack() as stack:
             scorer = await stack.enter_async_context(scoring(model, api_base))
+            longest = max(count_words(context_text(article)) for article in shelf.articles.values())
+            kept = await fitting(pairs, scorer, budget=longest)
             answered = None
             if writer != "none":
                 road = await stack.enter_async_context(writing(writer, api_base))
                 answered = Answered(Answers(road), Encoder().encode)
-            with console.progress(len(open_books(shelf, pairs)), "books") as ticker:
+            with console.progress(len(open_books(shelf, kept)), "books") as ticker:
                 tools = Examiners(scorer, answered, lambda rung: ticker.advance(note=NAMES[rung]))
-                return await sit_exam(shelf, pairs, tools, rng=np.random.default_rng(seed))
+                return await sit_exam(shelf, kept, tools, rng=np.random.default_rng(seed))
 
     return run(work)
 

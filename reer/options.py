@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, closing
 from enum import StrEnum
 from pathlib import Path
@@ -12,7 +12,7 @@ import typer
 
 from lm.road import Road
 from lm.scores import Scorer
-from reer.pairs import Loaded
+from reer.pairs import Loaded, Pair
 from workbench import console
 
 T = TypeVar("T")
@@ -45,6 +45,27 @@ def warn_of_copies(loaded: Loaded) -> None:
         console.warn(
             f"{len(loaded.repeated)} pairs repeat earlier ones and are left out, the first {loaded.repeated[0]!r}"
         )
+
+
+async def fitting(pairs: Sequence[Pair], scorer: Scorer, *, budget: int) -> tuple[Pair, ...]:
+    """The pairs that the model can read beside an article; says which are left out.
+
+    Raises:
+        DataError: none is left.
+    """
+    from reer.fitting import keep_fitting
+    from workbench.errors import DataError
+
+    kept = await keep_fitting(pairs, scorer, budget=budget)
+    left_out = [pair.id for pair in pairs if pair not in kept]
+    if left_out:
+        console.warn(
+            f"{len(left_out)} pairs are longer than {scorer.engine.name!r} can read beside an article of {budget}"
+            f" tokens and are left out, the first {left_out[0]!r}; shorten them, or take a model with a longer context"
+        )
+    if not kept:
+        raise DataError("no pair is left to work with")
+    return kept
 
 
 def run(work: Callable[[], Awaitable[T]]) -> T:

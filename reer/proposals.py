@@ -131,7 +131,7 @@ class Proposer:
         return [Edit("DELETE", article.category, "it earns nothing", (claim.id,)) for claim in article.current]
 
     def _rewordings(self, article: Article) -> list[Edit]:
-        """Every claim in other, shorter words of its own fact: longer ones would have to earn their room as additions."""
+        """Every claim in other, shorter words of its own fact; longer ones would need room."""
         edits = []
         for claim in article.current:
             fact = self._fact_of(article, claim)

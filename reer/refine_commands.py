@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reer.options import ApiBase, Json, Manual, Model, run, scoring, writing
+from reer.options import ApiBase, Json, Manual, Model, fitting, run, scoring, writing
 from workbench import console
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def refine(
         async with _judging(model, answers, api_base, (budget, seed)) as gate:
             with console.progress(len(shelf), "articles") as ticker:
                 tools = Tools(gate, Keeper(repository, time.time), _teller(trials, ticker))
-                groups = by_category(members)
+                groups = by_category(await fitting(members, gate.scorer, budget=budget))
                 return await refine_manual(shelf, groups, tools, max_edits=edits, done=lambda _: ticker.advance())
 
     report = report_of(shelf, run(work), trials)
