@@ -39,13 +39,14 @@ def _enter(statement: Statement, sources: dict[str, Source]) -> str:
     for source in sources.values():
         if (source.pair, source.quote) == where:
             return source.id
-    id_ = _free_id(sources)
+    id_ = free_id(sources)
     date = pair.date.isoformat() if pair.date else None
     speaker = pair.speaker.removeprefix("human:") if pair.speaker else None
     sources[id_] = Source(id_, pair.id, pair.conversation, pair.turn, where[1], speaker, date)
     return id_
 
 
-def _free_id(taken: Iterable[str]) -> str:
+def free_id(taken: Iterable[str]) -> str:
+    """A footnote that is not taken."""
     numbers = [int(id_[1:]) for id_ in taken if id_[:1] == "s" and id_[1:].isdecimal()]
     return f"s{1 + max(numbers, default=0)}"

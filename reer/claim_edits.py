@@ -8,9 +8,11 @@ Applying is a function of the article and the edit alone; whether it helps is fo
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from reer.citations import free_id
 from reer.draft import count_words
 from reer.manual import Article, Claim, Source
 
@@ -41,8 +43,16 @@ class Edit:
         return frozenset(heard | {source.conversation for source in self.sources})
 
 
+def can_apply(article: Article, edit: Edit) -> bool:
+    """Whether the claims that an edit removes still stand, and what it adds does not yet."""
+    current = {claim.id for claim in article.current}
+    return set(edit.removed) <= current and (edit.op == "MERGE" or all(c.text != edit.text for c in article.current))
+
+
 def apply_edit(article: Article, edit: Edit) -> Article:
     """The article after the edit; sources that no claim cites any more are left out.
+
+    Sources of the edit keep their ids where these are free, and are the article's own where it has the same words.
 
     Raises:
         ValueError: a claim that the edit removes is not there.
@@ -50,6 +60,7 @@ def apply_edit(article: Article, edit: Edit) -> Article:
     known = {claim.id for claim in article.claims}
     if missing := [id_ for id_ in edit.removed if id_ not in known]:
         raise ValueError(f"article {article.category!r} has no claim {missing[0]!r}")
+    heard = _entered(article, edit.sources)
     claims: list[Claim] = []
     for claim in article.claims:
         if claim.id not in edit.removed:
@@ -58,11 +69,11 @@ def apply_edit(article: Article, edit: Edit) -> Article:
         if edit.until is not None:
             claims.append(replace(claim, until=edit.until))
         if edit.text is not None and claim.id == edit.removed[0] and edit.op in ("UPDATE", "MERGE"):
-            claims.append(_new_claim(article, edit, None if edit.until else claim.id))
+            claims.append(_new_claim(article, edit, heard, None if edit.until else claim.id))
     if edit.op == "ADD":
-        claims.append(_new_claim(article, edit, None))
+        claims.append(_new_claim(article, edit, heard, None))
     cited = {note for claim in claims for note in claim.sources}
-    sources = {source.id: source for source in (*article.sources, *edit.sources)}
+    sources = {source.id: source for source in (*article.sources, *heard)}
     kept = tuple(source for source in sources.values() if source.id in cited)
     return replace(article, claims=tuple(claims), sources=kept, claims_made=article.highest_claim)
 
@@ -72,6 +83,20 @@ def article_tokens(article: Article) -> int:
     return sum(count_words(claim.text) for claim in article.current)
 
 
-def _new_claim(article: Article, edit: Edit, id_: str | None) -> Claim:
+def _new_claim(article: Article, edit: Edit, heard: Sequence[Source], id_: str | None) -> Claim:
     assert edit.text is not None
-    return Claim(id_ or article.next_claim_id(), edit.text, tuple(source.id for source in edit.sources))
+    return Claim(id_ or article.next_claim_id(), edit.text, tuple(source.id for source in heard))
+
+
+def _entered(article: Article, sources: Sequence[Source]) -> tuple[Source, ...]:
+    """Sources under ids that mean the same in the article."""
+    taken = {source.id: source for source in article.sources}
+    known = {(source.pair, source.quote): source for source in article.sources}
+    entered = []
+    for source in sources:
+        same = known.get((source.pair, source.quote))
+        if same is None:
+            same = source if source.id not in taken else replace(source, id=free_id(taken))
+            taken[same.id] = known[same.pair, same.quote] = same
+        entered.append(same)
+    return tuple({source.id: source for source in entered}.values())

@@ -103,7 +103,8 @@ def _statements_of(fact: Fact, worth: dict[str, Worth]) -> list[Chosen]:
     while rest is not None and (best := _best(rest, worth)) is not None:
         chosen.append(best)
         rest = _unsaid(fact, [each.statement for each in chosen])
-    return chosen
+    values = [{slot.content for slot in each.statement.slots if slot.kind in VALUES} for each in chosen]
+    return [each for each, own in zip(chosen, values, strict=True) if not any(own < other for other in values)]
 
 
 def _unsaid(fact: Fact, said: Sequence[Statement]) -> Fact | None:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from reer.claim_edits import Edit, apply_edit
+from reer.claim_edits import Edit, apply_edit, can_apply
 from reer.gate import Gate, Verdict
 from reer.manual import Article
 from reer.pairs import Pair
@@ -65,19 +65,20 @@ async def refine_article(article: Article, pairs: Sequence[Pair], tools: Tools, 
     refused: set[tuple[Any, ...]] = set()
     accepted = 0
     while accepted < max_edits:
+        before = accepted
         for proposal in await proposer.propose(article):
             edit = proposal.edit
-            if _mark(article, edit) in refused:
+            if accepted == max_edits or not can_apply(article, edit) or _mark(article, edit) in refused:
                 continue
             verdict = await tools.gate.judge(article, edit, pairs)
             trial = Trial(edit, verdict, apply_edit(article, edit) if verdict.accepted else article)
             if verdict.accepted:
                 article = _kept(article, trial, tools)
                 accepted += 1
-                break
+                continue
             refused.add(_mark(article, edit))
             tools.tell(trial)
-        else:
+        if accepted == before:
             return article
     return article
 
