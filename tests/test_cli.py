@@ -48,7 +48,11 @@ def test_exit_codes_of_verbs_are_kept(code: int, monkeypatch: pytest.MonkeyPatch
     [
         (DataError("bad\nline", path="d.jsonl", line=3), 2, "error: d.jsonl:3: bad line\n"),
         (OSError(errno.ENOSPC, "disk full"), 2, f"error: the system refused: [Errno {errno.ENOSPC}] disk full\n"),
-        (KeyboardInterrupt(), 130, "warning: interrupted; what was done is kept\n"),
+        (
+            KeyboardInterrupt(),
+            130,
+            "warning: interrupted; what was done is kept: give the same command again, with --resume where it has one\n",
+        ),
     ],
     ids=["known", "system", "interrupt"],
 )

@@ -213,7 +213,9 @@ def test_an_interrupted_run_exits_with_130_and_resumes(shell: Shell, released: R
     shell.answer = interrupt_after(150)
     code, out, err = shell.optimize("--json")
     assert (code, out) == (130, "")
-    assert err.endswith("warning: interrupted; what was done is kept\n")
+    assert err.endswith(
+        "warning: interrupted; what was done is kept: give the same command again, with --resume where it has one\n"
+    )
     assert shell.apo("report", shell.out).code == 2
 
     shell.answer = by_demos
