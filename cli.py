@@ -68,7 +68,7 @@ def _run(name: str, verbs: typer.Typer, help_text: str) -> NoReturn:
         console.fail_with_traceback(exc)
         code = 2
     if code == 130:
-        console.warn("interrupted; what was done is kept: give the same command again, with --resume where it has one")
+        console.warn("interrupted; what was done is kept: give the command again, with --resume where it has one")
     sys.exit(code)
 
 

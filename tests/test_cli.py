@@ -51,7 +51,7 @@ def test_exit_codes_of_verbs_are_kept(code: int, monkeypatch: pytest.MonkeyPatch
         (
             KeyboardInterrupt(),
             130,
-            "warning: interrupted; what was done is kept: give the same command again, with --resume where it has one\n",
+            "warning: interrupted; what was done is kept: give the command again, with --resume where it has one\n",
         ),
     ],
     ids=["known", "system", "interrupt"],

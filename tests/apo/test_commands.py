@@ -214,7 +214,7 @@ def test_an_interrupted_run_exits_with_130_and_resumes(shell: Shell, released: R
     code, out, err = shell.optimize("--json")
     assert (code, out) == (130, "")
     assert err.endswith(
-        "warning: interrupted; what was done is kept: give the same command again, with --resume where it has one\n"
+        "warning: interrupted; what was done is kept: give the command again, with --resume where it has one\n"
     )
     assert shell.apo("report", shell.out).code == 2
 
