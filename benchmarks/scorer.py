@@ -2,8 +2,8 @@
 
 Both get the same token ids; the harness's own `HFLM._loglikelihood_tokens` is called, with the faster of two batch
 sizes, found on the first case. Two cases: one pair with 8 traces (x 1,000 tokens, z about 300, y 120), and a manual of
-3,000 tokens with 16 questions (q about 42, a about 102). The two take turns. Then: what the released REER code scores of
-a reply of one paragraph, which it takes as given but for a newline, beside what is scored here.
+3,000 tokens with 16 questions (q about 42, a about 102). The two take turns. Then: what the released REER code scores
+of a reply of one paragraph, which it takes as given but for a newline, beside what is scored here.
 
 How much the rows of logits count depends on the model: `--model qwen3-shape` has random weights, 103M of them, and a
 vocabulary of 151,936, as current models have; the embedded model has 135M and 49,152.
