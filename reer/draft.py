@@ -22,8 +22,8 @@ from workbench.nearest import tokenize
 WITNESSES = 4
 """Replies that a statement is scored on: those that share a slot with it, then those most like it."""
 LONE_NATS = 2.0
-"""What a fact that one call states must save on each of its witnesses: below, one in ten was a fact on the example bank,
-the rest small talk with a number in it."""
+"""What a fact that one call states must save on each of its witnesses: of those below, one in ten was a fact on the
+example bank, the rest was small talk with a number in it."""
 CANDIDATES = 3
 """Statements of a fact that are tried, the shortest ones."""
 
