@@ -59,13 +59,21 @@ def test_a_claim_that_helps_other_calls_is_let_in():
     assert verdict.pairs == ("p2", "p3", "p4", "p5", "p6", "p7")
 
 
-def test_a_claim_that_only_helps_the_calls_it_came_from_is_refused():
+def test_a_claim_that_only_helps_the_call_it_came_from_is_refused():
     own = "Your hotel in Bremen refunded 3 nights."
-    pairs = [*(make_pair(n, own) for n in (1, 2, 3)), make_pair(13, own, call="call3"), *PAIRS[3:], *OTHERS]
-    verdict = judge(add(own, 1, 2, 3), pairs)
+    pairs = [*(make_pair(n, own, call="call1") for n in (1, 11, 12)), *PAIRS[1:], *OTHERS]
+    verdict = judge(add(own), pairs)
     assert not verdict.accepted and verdict.why == "the loss does not fall by more than noise"
-    assert verdict.pairs == ("p4", "p5", "p6", "p7") and verdict.nll.value == 0
-    assert judge(add(own, 9), pairs).accepted  # by the replies that it was copied from it would have passed
+    assert verdict.pairs == ("p2", "p3", "p4", "p5", "p6", "p7") and verdict.nll.value == 0
+
+
+def test_calls_that_confirm_a_claim_in_their_own_words_speak_for_it():
+    everybody = add(FEE, 1, 2, 3, 4, 5)
+    verdict = judge(everybody)
+    assert verdict.accepted and verdict.pairs == ("p2", "p3", "p4", "p5", "p6", "p7")
+    gone = Edit("DELETE", "cards", "it earns nothing", ("c2",))
+    refused = judge(gone, article=apply_edit(ARTICLE, everybody), tires=0.01)
+    assert not refused.accepted and refused.nll.low > 0
 
 
 def test_a_claim_that_the_removed_one_was_heard_with_is_judged_without_that_call():
