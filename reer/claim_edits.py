@@ -32,15 +32,19 @@ class Edit:
     text: str | None = None
     """What comes: the new claim, or the new words of one."""
     sources: tuple[Source, ...] = ()
-    """Where `text` was heard; ids that the article has are its own."""
+    """Where `text` was heard, first where its words are from; ids that the article has are its own."""
     until: str | None = None
     """ISO date: the removed claims stay as history that ended then."""
 
     def touches(self, article: Article) -> frozenset[str]:
-        """Calls that the edit's claims were heard in; a reply of theirs is no witness for or against it."""
-        gone = {note for claim in article.claims if claim.id in self.removed for note in claim.sources}
+        """Calls whose words go or come by the edit; a reply of theirs is no witness for or against it.
+
+        A claim is worded by its first source. The others say the same in words of their own, so they are the witnesses:
+        without them, the better a claim is confirmed, the fewer replies could speak for it.
+        """
+        gone = {claim.sources[0] for claim in article.claims if claim.id in self.removed}
         heard = {source.conversation for source in article.sources if source.id in gone}
-        return frozenset(heard | {source.conversation for source in self.sources})
+        return frozenset(heard | {source.conversation for source in self.sources[:1]})
 
 
 def can_apply(article: Article, edit: Edit) -> bool:

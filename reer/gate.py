@@ -1,6 +1,6 @@
 """The gate: an edit is let in when other customers' replies become likelier, by more than noise, and answers no worse.
 
-Every edit is judged on the replies of its category from calls that its claims were not heard in, so that copying a
+Every edit is judged on the replies of its category from calls that its words do not come from, so that copying a
 reply into a manual earns nothing by that reply. The two figures are paired, and calls are resampled, not replies.
 Nothing is let in that makes the article longer than its budget.
 """

@@ -40,11 +40,16 @@ def by_words(texts: Sequence[str]) -> NDArray[np.float64]:
 
 
 class Reader:
-    """Finds a word likely when the context holds it, and counts how many rows it scored."""
+    """Finds a word likely when the context holds it, and counts how many rows it scored.
 
-    name = identity = "reader"
+    It may tire: then each word of the context makes each word of the reply less likely by as many nats.
+    """
 
-    def __init__(self) -> None:
+    name = "reader"
+
+    def __init__(self, tires: float = 0.0) -> None:
+        self.identity = f"reader {tires}"
+        self.tires = tires
         self.scored = 0
 
     async def encode(self, items: Sequence[Item]) -> list[Row]:
@@ -52,13 +57,15 @@ class Reader:
 
     async def score(self, rows: Sequence[Row], on_row: OnRow) -> None:
         for place, row in enumerate(rows):
-            known = set(words_of(str(row.context)))
+            read = words_of(str(row.context))
+            known, tired = set(read), self.tires * len(read)
             self.scored += 1
-            on_row(place, tuple(-0.5 if word in known else -3.0 for word in words_of(str(row.y))) or (-1.0,))
+            likely = [-0.5 if word in known else -3.0 for word in words_of(str(row.y))]
+            on_row(place, tuple(each - tired for each in likely) or (-1.0,))
 
     async def aclose(self) -> None:
         pass
 
 
-def make_scorer() -> Scorer:
-    return Scorer(Reader())
+def make_scorer(tires: float = 0.0) -> Scorer:
+    return Scorer(Reader(tires))
