@@ -43,8 +43,8 @@ _OFFER = re.compile(
     re.IGNORECASE,
 )
 """Offers of help and requests to go on, which end every other reply and say nothing of how things are."""
-_SINGLE = re.compile(r"\b(?=[A-Z]*\d)(?=\d*[A-Z])[A-Z\d]{6,}\b|\b[a-z]+_\w*\d|[\w.+-]+@\w")
-"""Codes, names of accounts and addresses: what is said of one booking or one customer, nobody else's business."""
+_SINGLE = re.compile(r"\b(?=[A-Z]*\d)(?=\d*[A-Z])[A-Z\d]{6,}\b|\b[a-z]+_\w*\d|[\w.+-]+@\w|\bending (?:in|with) \d")
+"""Codes, names of accounts, addresses, ends of card numbers: what is said of one case, nobody else's business."""
 
 
 @dataclass(frozen=True, slots=True)

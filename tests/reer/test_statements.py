@@ -42,7 +42,8 @@ def test_offers_of_help_stay_behind():
 
 def test_what_names_a_single_case_stays_behind():
     said = (
-        "Booking 59XX6W costs 5 euros. Account mei_brown_7075 can pay. Only a.b@c.de is charged. A bag costs 5 euros."
+        "Booking 59XX6W costs 5 euros. Account mei_brown_7075 can pay. Only a.b@c.de is charged."
+        " Your card ending in 7334 is charged 5 euros. A bag costs 5 euros."
     )
     assert [statement.text for statement in find_statements(make_pair(1, said))] == ["A bag costs 5 euros."]
 
