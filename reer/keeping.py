@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from reer.build import LOG, actor
@@ -13,7 +13,7 @@ from reer.page import render_article
 from reer.refine import Trial
 from reer.repository import Repository
 from reer.signing import enter
-from reer.trailers import NLL, PAIRS, SIMILARITY, SOURCES
+from reer.trailers import NLL, PAIRS, RUN, SIMILARITY, SOURCES
 from workbench.stats import Interval
 
 SUBJECT_CHARACTERS = 72
@@ -28,6 +28,8 @@ class Keeper:
     repository: Repository
     clock: Callable[[], float]
     """Seconds since 1970."""
+    runs: Mapping[str, str] = field(default_factory=dict)
+    """Key of the run by category (`reer.resuming.run_key`); a run that was stopped finds its edits by it."""
 
     def __call__(self, before: Article, trial: Trial) -> Article:
         """Commit one edit and return the article with its new date.
@@ -45,7 +47,9 @@ class Keeper:
         entry = f"* **Update**: {said}"
         pages = {f"{article.category}.md": render_article(article), LOG: enter(log, moment[:10], entry)}
         message = f"{_cut(said)}\n\n{said}\nWhy: {trial.edit.reason}; {trial.verdict.why}."
-        self.repository.commit(pages, message, trailers(trial), at=at)
+        run = self.runs.get(article.category)
+        told = trailers(trial) | ({RUN: run} if run else {})
+        self.repository.commit(pages, message, told, at=at)
         return article
 
 
