@@ -181,6 +181,23 @@ def test_a_run_goes_on_from_what_a_person_has_changed_since(tmp_path):
     assert read_pasts(Repository.open(folder), {"cards": "another"}) == {"cards": []}
 
 
+def test_an_article_keeps_the_name_of_its_file(tmp_path):
+    folder = make_manual(tmp_path, page="all-about-cards.md")
+    assert accepted(run(folder, max_edits=1))
+    assert sorted(path.name for path in folder.glob("*.md")) == ["all-about-cards.md", "log.md"]
+    assert FEE in texts(cards(folder))
+
+
+def test_a_log_that_another_run_has_written_to_is_no_obstacle(whole, tmp_path):
+    folder = make_manual(tmp_path)
+    keeper = Keeper(Repository.open(folder), lambda: AT)
+    other = "# Log\n\n## 2026-09-21\n\n* **Update**: loans\n"
+    Repository.open(folder).commit({"log.md": other}, "loans", {}, at=AT)
+    keeper(ARTICLE, accepted(whole.trials)[0])
+    log = (folder / "log.md").read_text()
+    assert "* **Update**: loans" in log and "* **Update**: cards" in log
+
+
 def test_a_page_that_somebody_else_has_changed_stays_theirs(tmp_path):
     folder = make_manual(tmp_path)
     page = (folder / "cards.md").read_text().replace(TALK, "Storks nest on roofs.")
