@@ -15,6 +15,7 @@ from workbench import console
 
 if TYPE_CHECKING:
     from reer.gate import Gate
+    from reer.keeping import Keeper
     from reer.manual import Article
     from reer.pairs import Pair
     from reer.refine import Trial
@@ -50,13 +51,11 @@ def refine(
     A run that was stopped goes on where it was when the same command is given again.
     """
     from reer.git_commands import warn_without_identity
-    from reer.keeping import Keeper
     from reer.pairs import by_category
     from reer.refine import Tools
     from reer.refine import refine as refine_manual
     from reer.refine_report import report_of
     from reer.repository import Repository
-    from reer.resuming import read_pasts, run_key
 
     repository = Repository.open(manual)
     for line in repository.recovered:
@@ -67,14 +66,12 @@ def refine(
 
     async def work() -> dict[str, Article]:
         async with _judging(model, answers, api_base, (budget, seed)) as gate:
+            groups = by_category(await fitting(members, gate.scorer, budget=budget))
             with console.progress(len(shelf), "articles") as ticker:
-                groups = by_category(await fitting(members, gate.scorer, budget=budget))
-                settings = (gate.scorer.engine.identity, answers, budget, seed)
-                runs = {name: run_key(groups[name], settings) for name in shelf if name in groups}
-                pasts = read_pasts(repository, runs)
-                tools = Tools(gate, Keeper(repository, time.time, runs), _teller(trials, ticker))
+                keep, pasts = _keeping(repository, groups, (gate.scorer.engine.identity, answers, budget, seed))
+                tools = Tools(gate, keep, _teller(trials, ticker))
                 return await refine_manual(
-                    shelf, groups, tools, max_edits=edits, pasts=pasts, done=lambda _: ticker.advance()
+                    shelf, groups, tools, max_edits=edits, done=lambda _: ticker.advance(), pasts=pasts
                 )
 
     report = report_of(shelf, run(work), trials)
@@ -105,6 +102,17 @@ async def _judging(model: str, answers: str, api_base: str | None, limits: tuple
         road = None if answers == "none" else await stack.enter_async_context(writing(answers, base))
         writer = Answers(road) if road else None
         yield Gate(scorer, writer, Encoder().encode, budget, lambda: np.random.default_rng(seed))
+
+
+def _keeping(
+    repository: Repository, groups: Mapping[str, Sequence[Pair]], settings: Sequence[object]
+) -> tuple[Keeper, Mapping[str, Sequence[Article]]]:
+    """What commits the edits, and what the same run has committed before it was stopped."""
+    from reer.keeping import Keeper
+    from reer.resuming import read_pasts, run_key
+
+    runs = {category: run_key(members, settings) for category, members in groups.items()}
+    return Keeper(repository, time.time, runs), read_pasts(repository, runs)
 
 
 def _load(
