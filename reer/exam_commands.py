@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from reer.options import ApiBase, Json, Model, fitting, run, scoring, writing
+from reer.options import ApiBase, Json, Model, address_for, fitting, run, scoring, writing
 from workbench import console
 
 if TYPE_CHECKING:
@@ -97,12 +97,14 @@ def _sit(shelf: Shelf, pairs: Sequence[Pair], models: tuple[str, str, str | None
 
     async def work() -> dict[str, Any]:
         async with AsyncExitStack() as stack:
-            scorer = await stack.enter_async_context(scoring(model, api_base))
+            base = address_for(model, beside=writer, api_base=api_base)
+            scorer = await stack.enter_async_context(scoring(model, base))
             longest = max(count_words(context_text(article)) for article in shelf.articles.values())
             kept = await fitting(pairs, scorer, budget=longest)
             answered = None
             if writer != "none":
-                road = await stack.enter_async_context(writing(writer, api_base))
+                base = address_for(writer, beside=model, api_base=api_base)
+                road = await stack.enter_async_context(writing(writer, base))
                 answered = Answered(Answers(road), Encoder().encode)
             with console.progress(len(open_books(shelf, kept)), "books") as ticker:
                 tools = Examiners(scorer, answered, lambda rung: ticker.advance(note=NAMES[rung]))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from reer.build import LOG, actor
@@ -13,10 +13,14 @@ from reer.page import render_article
 from reer.refine import Trial
 from reer.repository import Repository
 from reer.signing import enter
-from reer.trailers import NLL, PAIRS, SIMILARITY, SOURCES
+from reer.trailers import NLL, PAIRS, RUN, SIMILARITY, SOURCES
+from reer.versions import Versions
+from workbench.errors import DataError
 from workbench.stats import Interval
 
 SUBJECT_CHARACTERS = 72
+ATTEMPTS = 20
+"""Times that an edit is committed anew because another process has written to the manual's log."""
 _NOT_MEASURED = "not measured"
 _DONE = {"ADD": "added", "UPDATE": "reworded", "MERGE": "merged", "DELETE": "deleted"}
 
@@ -28,6 +32,8 @@ class Keeper:
     repository: Repository
     clock: Callable[[], float]
     """Seconds since 1970."""
+    runs: Mapping[str, str] = field(default_factory=dict)
+    """Key of the run by category (`reer.resuming.run_key`); a run that was stopped finds its edits by it."""
 
     def __call__(self, before: Article, trial: Trial) -> Article:
         """Commit one edit and return the article with its new date.
@@ -39,14 +45,26 @@ class Keeper:
         at = self.clock()
         moment = datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")
         article = replace(trial.article, generated_by=actor(), generated_at=moment)
-        log_path = self.repository.folder / LOG
-        log = log_path.read_text(encoding="utf-8") if log_path.exists() else "# Log\n"
+        page = Versions(self.repository).here().files[article.category]
         said = describe(before, trial.edit)
-        entry = f"* **Update**: {said}"
-        pages = {f"{article.category}.md": render_article(article), LOG: enter(log, moment[:10], entry)}
         message = f"{_cut(said)}\n\n{said}\nWhy: {trial.edit.reason}; {trial.verdict.why}."
-        self.repository.commit(pages, message, trailers(trial), at=at)
+        run = self.runs.get(article.category)
+        told = trailers(trial) | ({RUN: run} if run else {})
+        for attempt in range(1, ATTEMPTS + 1):
+            self.repository.refresh(LOG)
+            log = self._log()
+            pages = {page: render_article(article), LOG: enter(log, moment[:10], f"* **Update**: {said}")}
+            try:
+                self.repository.commit(pages, message, told, at=at)
+                break
+            except DataError:
+                if attempt == ATTEMPTS or self._log() == log:
+                    raise
         return article
+
+    def _log(self) -> str:
+        """The log of the latest commit: that in the work tree may be one that another process is about to replace."""
+        return self.repository.text(LOG, "HEAD") or "# Log\n"
 
 
 def trailers(trial: Trial) -> dict[str, str]:

@@ -75,6 +75,17 @@ def run(work: Callable[[], Awaitable[T]]) -> T:
     return anyio.run(work)
 
 
+def address_for(spec: str, *, beside: str, api_base: str | None) -> str | None:
+    """The server's address for one of two models: one in this process leaves it to the other where that is on a server.
+
+    Beside `none`, it has it for itself.
+    """
+    from lm.open import OPENERS
+
+    here, there = (each.partition(":")[0] in (*OPENERS, "none") for each in (spec, beside))
+    return None if here and not there else api_base
+
+
 @asynccontextmanager
 async def scoring(model: str, api_base: str | None) -> AsyncIterator[Scorer]:
     """A scorer, its scores kept in the user's cache."""

@@ -1,21 +1,24 @@
 """The gated loop: edits are proposed, judged and, one by one, committed or refused, until none is let in any more.
 
-The manual in Git is the state: an edit that was let in is a commit, so a run that was killed goes on from there when it
-is started again, and scores and answers of edits that were refused come from the cache. Claims whose rule has changed
-by the dates of the calls end first; they are no matter of likelihood.
+The manual in Git is the state: an edit that was let in is a commit. A run that was killed is repeated from its first
+state when it is started again: scores and answers come from the cache, edits that are commits already are passed by,
+and it ends where it would have ended. Claims whose rule has changed by the dates of the calls end first; they are no
+matter of likelihood.
 
     refined = await refine(shelf, groups, tools, max_edits=6, done=print)
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from reer.claim_edits import Edit, apply_edit, can_apply
 from reer.gate import Gate, Verdict
 from reer.manual import Article
+from reer.page import render_article
 from reer.pairs import Pair
 from reer.proposals import Proposer
 
@@ -43,25 +46,71 @@ class Tools:
     gate: Gate
     keep: Keep
     tell: Callable[[Trial], None]
-    """Told of each trial, refused ones too."""
+    """Told of each trial, refused ones too; not of those that only repeat what a stopped run has done."""
 
 
-async def refine_article(article: Article, pairs: Sequence[Pair], tools: Tools, *, max_edits: int) -> Article:
+class _PartedError(Exception):
+    """A run that is repeated does not make the edits that it made before."""
+
+
+@dataclass(slots=True)
+class _Book:
+    """Makes edits lasting, but those that a stopped run has committed before."""
+
+    tools: Tools
+    past: deque[Article] = field(default_factory=deque)
+    """States still to come by, oldest first."""
+
+    def keep(self, article: Article, trial: Trial) -> Article:
+        if not self.past:
+            kept = self.tools.keep(article, trial)
+            self.tools.tell(trial)
+            return kept
+        if _words(self.past[0]) != _words(trial.article):
+            raise _PartedError
+        return self.past.popleft()
+
+    def refuse(self, trial: Trial) -> None:
+        if not self.past:
+            self.tools.tell(trial)
+
+    def end(self) -> None:
+        if self.past:
+            raise _PartedError
+
+
+async def refine_article(
+    article: Article, pairs: Sequence[Pair], tools: Tools, *, max_edits: int, past: Sequence[Article] = ()
+) -> Article:
     """Refine one article by the replies of its category.
 
     Args:
         article: as it is.
         pairs: of its category.
         tools: models, gate, and what is done with each trial.
-        max_edits: accepted edits after which it ends.
+        max_edits: accepted edits after which it ends, those of the past included.
+        past: states of the article since the same run was begun and stopped, oldest first, the present one last.
 
     Raises:
         ModelError: a model failed; what was accepted before is kept.
         DataError: somebody else changed the page meanwhile.
     """
     proposer = Proposer(pairs, tools.gate.scorer, tools.gate.encode, budget=tools.gate.budget)
+    if past:
+        book = _Book(tools, deque(past[1:]))
+        try:
+            refined = await _edit(past[0], pairs, proposer, book, max_edits)
+            return article if book.past else refined
+        except _PartedError:
+            pass  # another version of the program or of a model: it begins with what is there
+    return await _edit(article, pairs, proposer, _Book(tools), max_edits)
+
+
+async def _edit(article: Article, pairs: Sequence[Pair], proposer: Proposer, book: _Book, max_edits: int) -> Article:
+    """Propose and judge until nothing is let in any more."""
+    gate = book.tools.gate
     for edit in proposer.supersessions(article):
-        article = _kept(article, Trial(edit, BY_DATE, apply_edit(article, edit)), tools)
+        article = book.keep(article, Trial(edit, BY_DATE, apply_edit(article, edit)))
     refused: set[tuple[Any, ...]] = set()
     accepted = 0
     while accepted < max_edits:
@@ -70,16 +119,17 @@ async def refine_article(article: Article, pairs: Sequence[Pair], tools: Tools, 
             edit = proposal.edit
             if accepted == max_edits or not can_apply(article, edit) or _mark(article, edit) in refused:
                 continue
-            verdict = await tools.gate.judge(article, edit, pairs)
+            verdict = await gate.judge(article, edit, pairs)
             trial = Trial(edit, verdict, apply_edit(article, edit) if verdict.accepted else article)
             if verdict.accepted:
-                article = _kept(article, trial, tools)
+                article = book.keep(article, trial)
                 accepted += 1
                 continue
             refused.add(_mark(article, edit))
-            tools.tell(trial)
+            book.refuse(trial)
         if accepted == before:
-            return article
+            book.end()
+            break
     return article
 
 
@@ -90,23 +140,24 @@ async def refine(
     *,
     max_edits: int,
     done: Callable[[str], None],
+    pasts: Mapping[str, Sequence[Article]] | None = None,
 ) -> dict[str, Article]:
     """Refine every article of which there are replies, in the order of the manual; returns all articles.
 
-    `done` is told of each category that is.
+    `done` is told of each category that is; `pasts` are the states of articles since a run was begun and stopped.
     """
     refined = dict(shelf)
     for category, article in shelf.items():
         if category in groups:
-            refined[category] = await refine_article(article, groups[category], tools, max_edits=max_edits)
+            past = (pasts or {}).get(category, ())
+            refined[category] = await refine_article(article, groups[category], tools, max_edits=max_edits, past=past)
         done(category)
     return refined
 
 
-def _kept(article: Article, trial: Trial, tools: Tools) -> Article:
-    kept = tools.keep(article, trial)
-    tools.tell(trial)
-    return kept
+def _words(article: Article) -> str:
+    """All of an article but who wrote it and when."""
+    return render_article(replace(article, generated_by="", generated_at=""))
 
 
 def _mark(article: Article, edit: Edit) -> tuple[Any, ...]:

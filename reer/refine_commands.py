@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reer.options import ApiBase, Json, Manual, Model, fitting, run, scoring, writing
+from reer.options import ApiBase, Json, Manual, Model, address_for, fitting, run, scoring, writing
 from workbench import console
 
 if TYPE_CHECKING:
     from reer.gate import Gate
+    from reer.keeping import Keeper
     from reer.manual import Article
     from reer.pairs import Pair
     from reer.refine import Trial
@@ -30,7 +31,9 @@ def refine(
     category: Annotated[
         list[str] | None, typer.Option(help="Only this article; may be given again.", show_default=False)
     ] = None,
-    edits: Annotated[int, typer.Option(min=1, help="Accepted edits of one article, at most.")] = 6,
+    edits: Annotated[
+        int, typer.Option(min=1, help="Accepted edits of one article, at most; those before a stop count too.")
+    ] = 6,
     budget: Annotated[int, typer.Option(min=50, help="Tokens that the claims of one article may take.")] = 450,
     answers: Annotated[
         str, typer.Option(help="Writes the answers that are compared: embedded, a chat model, or none.")
@@ -48,7 +51,6 @@ def refine(
     A run that was stopped goes on where it was when the same command is given again.
     """
     from reer.git_commands import warn_without_identity
-    from reer.keeping import Keeper
     from reer.pairs import by_category
     from reer.refine import Tools
     from reer.refine import refine as refine_manual
@@ -64,10 +66,13 @@ def refine(
 
     async def work() -> dict[str, Article]:
         async with _judging(model, answers, api_base, (budget, seed)) as gate:
+            groups = by_category(await fitting(members, gate.scorer, budget=budget))
             with console.progress(len(shelf), "articles") as ticker:
-                tools = Tools(gate, Keeper(repository, time.time), _teller(trials, ticker))
-                groups = by_category(await fitting(members, gate.scorer, budget=budget))
-                return await refine_manual(shelf, groups, tools, max_edits=edits, done=lambda _: ticker.advance())
+                keep, pasts = _keeping(repository, groups, (gate.scorer.engine.identity, answers, budget, seed))
+                tools = Tools(gate, keep, _teller(trials, ticker))
+                return await refine_manual(
+                    shelf, groups, tools, max_edits=edits, done=lambda _: ticker.advance(), pasts=pasts
+                )
 
     report = report_of(shelf, run(work), trials)
     if as_json:
@@ -91,32 +96,49 @@ async def _judging(model: str, answers: str, api_base: str | None, limits: tuple
 
     budget, seed = limits
     async with AsyncExitStack() as stack:
-        scorer = await stack.enter_async_context(scoring(model, api_base))
-        road = None if answers == "none" else await stack.enter_async_context(writing(answers, api_base))
+        base = address_for(model, beside=answers, api_base=api_base)
+        scorer = await stack.enter_async_context(scoring(model, base))
+        base = address_for(answers, beside=model, api_base=api_base)
+        road = None if answers == "none" else await stack.enter_async_context(writing(answers, base))
         writer = Answers(road) if road else None
         yield Gate(scorer, writer, Encoder().encode, budget, lambda: np.random.default_rng(seed))
+
+
+def _keeping(
+    repository: Repository, groups: Mapping[str, Sequence[Pair]], settings: Sequence[object]
+) -> tuple[Keeper, Mapping[str, Sequence[Article]]]:
+    """What commits the edits, and what the same run has committed before it was stopped."""
+    from reer.keeping import Keeper
+    from reer.resuming import read_pasts, run_key
+
+    runs = {category: run_key(members, settings) for category, members in groups.items()}
+    return Keeper(repository, time.time, runs), read_pasts(repository, runs)
 
 
 def _load(
     repository: Repository, pairs: Path, categories: Sequence[str] | None
 ) -> tuple[Mapping[str, Article], Sequence[Pair]]:
-    """Articles and pairs, when there is nothing in the way of commits.
+    """Articles and pairs, when there is nothing in the way of commits; pages that stay as they are may be in work.
 
     Raises:
         UsageError: a page has changes that are not committed, or a category has no article.
     """
     from reer.assignments import with_categories
+    from reer.build import LOG
     from reer.pairs import load_pairs
     from reer.shelf import load_manual
+    from reer.versions import Versions
     from workbench.errors import UsageError
 
-    if changed := repository.dirty():
-        raise UsageError(f"{', '.join(changed)} differ from the latest commit; commit or stash your changes first")
     shelf = load_manual(repository.folder)
     if unknown := [name for name in categories or () if name not in shelf]:
         raise UsageError(f"the manual has no article {unknown[0]!r}; it has {', '.join(shelf)}")
-    members = with_categories(load_pairs(pairs).pairs, pairs.with_name("categories.toml"))
     wanted = categories or list(shelf)
+    files = Versions(repository).here().files
+    ours = {LOG, *(files[name] for name in wanted)}
+    if changed := [page for page in repository.dirty() if page in ours]:
+        raise UsageError(f"{', '.join(changed)} differ from the latest commit; commit or stash your changes first")
+    members = with_categories(load_pairs(pairs).pairs, pairs.with_name("categories.toml"))
     return {name: shelf[name] for name in wanted}, [pair for pair in members if pair.category in wanted]
 
 

@@ -95,9 +95,11 @@ class Repository:
         if (git := find_git(there)) is not None:
             cls(there, git)._branch()
 
-    def refresh(self) -> None:
-        """Build on the latest commit from here on; call it before reading pages anew."""
-        self._seen = self._blobs(self._head())
+    def refresh(self, *names: str) -> None:
+        """Build on the latest commit from here on, in these pages or in all; call it before reading them anew."""
+        latest = self._blobs(self._head())
+        paths = [f"{self.prefix}{self._checked(name)}" for name in names]
+        self._seen = self._seen | {path: latest.get(path, "") for path in paths} if paths else latest
 
     def commit(self, pages: Mapping[str, str | None], message: str, trailers: Mapping[str, str], *, at: float) -> str:
         """Write pages into the work tree and into one commit on the current branch, whole or not at all.

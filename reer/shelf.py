@@ -19,7 +19,7 @@ def load_manual(folder: Path) -> dict[str, Article]:
     """
     articles: dict[str, Article] = {}
     for path in sorted(folder.glob("*.md")) if folder.is_dir() else []:
-        if path.name in (INDEX, LOG, "README.md"):
+        if path.name in (INDEX, LOG, "README.md") or path.name.startswith("."):
             continue
         article = parse_article(path.read_text(encoding="utf-8"), str(path))
         if article.category in articles:

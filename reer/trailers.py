@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 
 NLL, SIMILARITY, PAIRS, SOURCES, REVERTS = "NLL-Delta", "Similarity-Delta", "Pairs", "Sources", "Reverts"
+RUN = "Run"
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")
 _LINE = re.compile(r"(?P<key>[A-Za-z0-9-]+)[ \t]*:(?P<value>.*)")
 _GIT_OWN = ("Signed-off-by: ", "(cherry picked from commit ")
