@@ -1,15 +1,15 @@
 """Score many continuations of shared prefixes: lm-evaluation-harness 0.4.13 and ours, on one model object in float32.
 
 Both get the same token ids; the harness's own `HFLM._loglikelihood_tokens` is called, with the faster of two batch
-sizes. Two cases: one pair with 8 traces (x 1,000 tokens, z about 300, y 120), and a manual of 3,000 tokens with 16
-questions (q about 42, a about 102). After a warm-up the two take turns. Then: what the released REER code scores of a
-reply of one paragraph, which it takes as given but for a newline, beside what is scored here.
+sizes, found on the first case. Two cases: one pair with 8 traces (x 1,000 tokens, z about 300, y 120), and a manual of
+3,000 tokens with 16 questions (q about 42, a about 102). The two take turns. Then: what the released REER code scores
+of a reply of one paragraph, which it takes as given but for a newline, beside what is scored here.
 
 How much the rows of logits count depends on the model: `--model qwen3-shape` has random weights, 103M of them, and a
 vocabulary of 151,936, as current models have; the embedded model has 135M and 49,152.
 
 Run: pip install 'openbook[embedded,local,bench]'; python benchmarks/scorer.py
-(about ten minutes on two cores; exit code 0 when every figure is as asked)
+(about twenty minutes on two cores; exit code 0 when every figure is as asked)
 """
 
 from __future__ import annotations
@@ -82,8 +82,10 @@ def main() -> int:
     model = engine.passes.model if args.model == "embedded" else qwen3_shape()
     figures = []
     deltas = []
-    for name, pairs in cases(tokenizer).items():
-        ours, theirs = compare(name, model, tokenizer, pairs, args.rounds)
+    work = cases(tokenizer)
+    batch = choose_batch(model, tokenizer, work["traces"])
+    for name, pairs in work.items():
+        ours, theirs = compare(name, model, tokenizer, pairs, (args.rounds, batch))
         ratios = [peer / own for peer, own in zip(theirs.seconds, ours.seconds, strict=True)]
         print(f"{name}: times faster, per round: {', '.join(f'{ratio:.1f}' for ratio in ratios)}")
         deltas.append(max(abs(one - other) for one, other in zip(ours.totals, theirs.totals, strict=True)))
@@ -136,13 +138,19 @@ def cases(tokenizer: Any) -> dict[str, list[Pair]]:
     }
 
 
-def compare(name: str, model: Any, tokenizer: Any, pairs: list[Pair], rounds: int) -> tuple[Turns, Turns]:
-    """Let both sides score the pairs, in alternating order after a warm-up of each."""
-    ours, theirs = Turns(), Turns()
+def choose_batch(model: Any, tokenizer: Any, pairs: list[Pair]) -> int:
+    """The harness's faster batch size; trying is its warm-up."""
     tried = {batch: timed(lambda n=batch: score_theirs(model, tokenizer, pairs, n), Turns()) for batch in PEER_BATCHES}
-    batch = min(tried, key=lambda n: tried[n])
     shown = ", ".join(f"{seconds:.1f} s with batches of {n}" for n, seconds in tried.items())
-    print(f"{name}: warm-up of lm-eval {shown}; it goes on with {batch}", flush=True)
+    best = min(tried, key=lambda n: tried[n])
+    print(f"warm-up of lm-eval: {shown}; it goes on with {best}", flush=True)
+    return best
+
+
+def compare(name: str, model: Any, tokenizer: Any, pairs: list[Pair], settings: tuple[int, int]) -> tuple[Turns, Turns]:
+    """Let both sides score the pairs in alternating order; `settings` are the rounds and the harness's batch size."""
+    rounds, batch = settings
+    ours, theirs = Turns(), Turns()
     timed(lambda: score_ours(model, pairs), Turns())
     for number in range(rounds):
         turns = [

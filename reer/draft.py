@@ -21,6 +21,9 @@ from workbench.nearest import tokenize
 
 WITNESSES = 4
 """Replies that a statement is scored on: those that share a slot with it, then those most like it."""
+LONE_NATS = 2.0
+"""What a fact that one call states must save on each of its witnesses: of those below, one in ten was a fact on the
+example bank, the rest was small talk with a number in it."""
 CANDIDATES = 3
 """Statements of a fact that are tried, the shortest ones."""
 
@@ -133,15 +136,20 @@ def is_checkable(fact: Fact) -> bool:
     return any(slot.kind != "count" for statement in fact.statements for slot in statement.slots)
 
 
+def _helps(chosen: Chosen) -> bool:
+    """Whether it saves something; what one call alone states must be checkable, and save much."""
+    if is_confirmed(chosen.fact):
+        return chosen.worth.saved > 0
+    return is_checkable(chosen.fact) and chosen.worth.saved >= LONE_NATS * max(1, chosen.worth.n)
+
+
 def _fill(facts: Sequence[Chosen], budget: int) -> Draft:
     """Take what calls confirm, then the rest, what is worth most per token first; what ended takes no room."""
     chosen: list[Chosen] = []
     tokens = crowded = 0
     ended = tuple(each for each in facts if each.fact.until is not None)
     current = [each for each in facts if each.fact.until is None]
-    helpful = [
-        each for each in current if each.worth.saved > 0 and (is_confirmed(each.fact) or is_checkable(each.fact))
-    ]
+    helpful = [each for each in current if _helps(each)]
     helpful.sort(key=lambda each: (not is_confirmed(each.fact), -each.worth.per_token))
     for each in helpful:
         if tokens + each.worth.tokens > budget:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from typing import Literal
 
@@ -43,6 +44,7 @@ _MONTHS = {name: number for number, name in enumerate(_NAMES.split(), start=1)}
 _MONTH = "|".join(_MONTHS)
 _DAY_FIRST = re.compile(rf"\b(\d{{1,2}})(?:st|nd|rd|th)?(?: of)? ({_MONTH})\b(?:,? (\d{{4}})\b)?", re.IGNORECASE)
 _MONTH_FIRST = re.compile(rf"\b({_MONTH}) (\d{{1,2}})(?:st|nd|rd|th)?\b(?:, (\d{{4}})\b)?", re.IGNORECASE)
+_ISO = re.compile(r"(?<![\w.-])\d{4}-\d{2}-\d{2}(?![\w-])")
 _CLOCK = re.compile(
     r"\b(\d{1,2})(?:[:.](\d{2}))? ?(o'clock|a\.?m\b\.?|p\.?m\b\.?|hours\b(?= (?:sharp|in the)))|\b(\d{1,2}):(\d{2})\b",
     re.IGNORECASE,
@@ -51,6 +53,9 @@ _PAST = re.compile(r"\bhalf past (\w+)|\b(\w+) o'clock", re.IGNORECASE)
 
 _UNITS: tuple[tuple[Kind, str, str], ...] = (
     ("amount", r" ?(?:(?:euros?|eur)\b|€)", "EUR"),
+    ("amount", r" ?(?:(?:(?:US )?dollars?|usd)\b|\$(?!\d))", "USD"),
+    ("amount", r" ?(?:gbp\b|£(?!\d))", "GBP"),
+    ("amount", r" ?(?:(?:swiss )?francs?|chf)\b", "CHF"),
     ("amount", r" ?cents?\b", "cent"),
     ("rate", r" ?(?:percent|per cent|%)(?: points?)?", "%"),
     ("span", r"[ -](?:business|working|banking) days?\b", "business days"),
@@ -62,7 +67,9 @@ _UNITS: tuple[tuple[Kind, str, str], ...] = (
     ("span", r"[ -]minutes?\b", "minutes"),
 )
 _UNIT = re.compile("|".join(f"(?P<u{place}>{pattern})" for place, (_, pattern, _) in enumerate(_UNITS)), re.IGNORECASE)
-_SIGN = re.compile(r"(?:€|\bEUR) ?$")
+_SIGN = re.compile(r"(?:(?P<EUR>€|\bEUR)|(?P<USD>\$|\bUSD)|(?P<GBP>£|\bGBP)|(?P<CHF>\bCHF)) ?$")
+_CODE_TAIL = re.compile(r"[A-Za-z]+\d|[A-Z]{4}")
+"""What follows the digits that a code begins with, as in 4OG6T3; a code counts nothing."""
 
 _DOCUMENTS = (
     "passport|identity card|id card|driving licen[cs]e|residence permit|birth certificate|death certificate"
@@ -92,6 +99,9 @@ def contents(slots: Iterable[Slot]) -> frozenset[tuple[str, str]]:
 
 
 def _dates(text: str) -> Iterator[Slot]:
+    for match in _ISO.finditer(text):
+        if _is_day(match[0]):
+            yield Slot(match.start(), match.end(), "date", match[0])
     for match in _DAY_FIRST.finditer(text):
         yield _date(match, match[3], match[2], match[1])
     for match in _MONTH_FIRST.finditer(text):
@@ -101,6 +111,15 @@ def _dates(text: str) -> Iterator[Slot]:
 def _date(match: re.Match[str], year: str | None, month: str, day: str) -> Slot:
     value = f"{_MONTHS[month.lower()]:02d}-{int(day):02d}"
     return Slot(match.start(), match.end(), "date", f"{year}-{value}" if year else value)
+
+
+def _is_day(text: str) -> bool:
+    """Whether an ISO date is in the calendar."""
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _hours(text: str) -> Iterator[Slot]:
@@ -122,14 +141,14 @@ def _numbers(text: str) -> Iterator[Slot]:
         sign = _SIGN.search(text, 0, number.start)
         if unit:
             kind, _, name = next(_UNITS[i] for i in range(len(_UNITS)) if unit[f"u{i}"])
-            rest = _rest(text, unit.end(), numbers[place + 1 :]) if name == "EUR" else None
+            rest = _rest(text, unit.end(), numbers[place + 1 :]) if kind == "amount" and name != "cent" else None
             if rest:
                 yield Slot(number.start, rest[1], kind, canonical(number.value + rest[0]), name)
             else:
                 yield _in_one_unit(number, unit.end(), kind, name)
         elif sign:
-            yield Slot(sign.start(), number.end, "amount", canonical(number.value), "EUR")
-        elif not _is_filler(text, number):
+            yield Slot(sign.start(), number.end, "amount", canonical(number.value), str(sign.lastgroup))
+        elif not _is_filler(text, number) and not _CODE_TAIL.match(text, number.end):
             yield Slot(number.start, number.end, "count", canonical(number.value))
 
 

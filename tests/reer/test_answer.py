@@ -63,7 +63,7 @@ def test_a_model_may_say_that_the_manual_is_silent():
         ("It costs 15 euros.", ["cards:c1"], "'15 euros' stands in no claim"),
         ("It costs fifteen euros.", ["cards:c1"], "'fifteen euros' stands in no claim"),
         ("It costs 12 percent.", ["cards:c1"], "'12 percent' stands in no claim"),
-        ("It costs $12.", ["cards:c1"], "'12' stands in no claim"),
+        ("It costs $12.", ["cards:c1"], "'$12' stands in no claim"),
         ("It costs 12 euros until 1 March.", ["cards:c1"], "'1 March' stands in no claim"),
         ("It costs 12 euros, and bring your passport.", ["cards:c1"], "'passport' stands in no claim"),
         ("The limit is 800 euros.", ["cards:c1"], "'800 euros' stands in no claim"),

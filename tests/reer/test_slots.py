@@ -29,6 +29,13 @@ from reer.slots import contents, read_slots
         ("two euros fifty cents", [("amount", "2.5", "EUR")]),
         ("2.5 million euros", [("amount", "2500000", "EUR")]),
         ("5 euros and 20 of them", [("amount", "5", "EUR"), ("count", "20", "")]),
+        ("$1,234.50 and five dollars fifty", [("amount", "1234.5", "USD"), ("amount", "5.5", "USD")]),
+        ("3 $100 vouchers or 20 GBP", [("count", "3", ""), ("amount", "100", "USD"), ("amount", "20", "GBP")]),
+        ("£ 5 or 12 Swiss francs", [("amount", "5", "GBP"), ("amount", "12", "CHF")]),
+        ("booked on 2024-05-06", [("date", "2024-05-06", "")]),
+        ("2024-13-45", [("count", "2024", ""), ("count", "13", ""), ("count", "45", "")]),
+        ("bookings 4OG6T3 and 2FBBAH", []),
+        ("20GB, the 3rd", [("count", "20", ""), ("count", "3", "")]),
     ],
 )
 def test_slots_of_what_people_say(text, expected):

@@ -21,6 +21,33 @@ def test_small_talk_stays_behind():
     ]
 
 
+def test_a_written_list_is_cut_into_its_lines():
+    pair = make_pair(
+        1,
+        "Here are the details:\n\n- Departure: 07:00 EST on May 2\n- **Fee:** 12 euros per bag\n"
+        "1. You pay 5 euros first.\n\nBags can be added\nbut not removed.",
+    )
+    assert [statement.text for statement in find_statements(pair)] == [
+        "**Fee:** 12 euros per bag",
+        "You pay 5 euros first.",
+        "Bags can be added\nbut not removed.",
+    ]
+
+
+def test_offers_of_help_stay_behind():
+    said = "If you need further assistance, let me know. Please confirm if you would like to proceed. {}"
+    (statement,) = find_statements(make_pair(1, said.format("I can assist you only within 30 days.")))
+    assert statement.text == "I can assist you only within 30 days."
+
+
+def test_what_names_a_single_case_stays_behind():
+    said = (
+        "Booking 59XX6W costs 5 euros. Account mei_brown_7075 can pay. Only a.b@c.de is charged."
+        " Your card ending in 7334 is charged 5 euros. A bag costs 5 euros."
+    )
+    assert [statement.text for statement in find_statements(make_pair(1, said))] == ["A bag costs 5 euros."]
+
+
 def test_chinese_sentences_are_statements_too():
     assert len(find_statements(make_pair(1, "您好。补办银行卡需要 12 euros 的费用。"))) == 1
 
