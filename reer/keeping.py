@@ -51,6 +51,7 @@ class Keeper:
         run = self.runs.get(article.category)
         told = trailers(trial) | ({RUN: run} if run else {})
         for attempt in range(1, ATTEMPTS + 1):
+            earlier = self._log()
             self.repository.refresh(LOG)
             log = self._log()
             pages = {page: render_article(article), LOG: enter(log, moment[:10], f"* **Update**: {said}")}
@@ -58,7 +59,7 @@ class Keeper:
                 self.repository.commit(pages, message, told, at=at)
                 break
             except DataError:
-                if attempt == ATTEMPTS or self._log() == log:
+                if attempt == ATTEMPTS or self._log() == earlier:
                     raise
         return article
 
