@@ -116,6 +116,7 @@ def _main_currency(book: Book) -> str | None:
 
 
 def currencies(text: str) -> set[str]:
+    """Codes of the currencies that a text speaks of."""
     return {code for code, pattern in _CURRENCY.items() if pattern.search(text)}
 
 
