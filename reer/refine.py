@@ -17,7 +17,7 @@ from reer.claim_edits import Edit, apply_edit
 from reer.gate import Gate, Verdict
 from reer.manual import Article
 from reer.pairs import Pair
-from reer.proposals import Proposer
+from reer.proposals import EditSource, Proposer
 
 BY_DATE = Verdict(True, "newer calls say otherwise")
 
@@ -44,6 +44,8 @@ class Tools:
     keep: Keep
     tell: Callable[[Trial], None]
     """Told of each trial, refused ones too."""
+    more: EditSource | None = None
+    """Proposes edits beside those that code finds."""
 
 
 async def refine_article(article: Article, pairs: Sequence[Pair], tools: Tools, *, max_edits: int) -> Article:
@@ -59,7 +61,8 @@ async def refine_article(article: Article, pairs: Sequence[Pair], tools: Tools, 
         ModelError: a model failed; what was accepted before is kept.
         DataError: somebody else changed the page meanwhile.
     """
-    proposer = Proposer(pairs, tools.gate.scorer, tools.gate.encode, budget=tools.gate.budget)
+    gate = tools.gate
+    proposer = Proposer(pairs, gate.scorer, gate.encode, budget=gate.budget, more=tools.more)
     for edit in proposer.supersessions(article):
         article = _kept(article, Trial(edit, BY_DATE, apply_edit(article, edit)), tools)
     refused: set[tuple[Any, ...]] = set()
