@@ -13,10 +13,11 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from lm.base import Message, Reply, Request
 from lm.road import Road
+from reer.fact_kinds import FactKind
 from reer.gains import MAX_TURNS
 from reer.lint_book import share_in
 from reer.lint_conditions import lost_bounds
@@ -38,8 +39,6 @@ FACT_TOKENS = 1024
 """Longest answer."""
 NO_TRACE = "(none)"
 
-FactKind = Literal["rule", "condition", "amount", "limit", "deadline", "document", "channel", "exception"]
-KINDS: tuple[FactKind, ...] = get_args(FactKind)
 Refusal = Literal[
     "unreadable", "no-quote", "too-short", "too-long", "not-one-sentence", "name", "unsupported", "repeated", Fault
 ]
