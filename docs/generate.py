@@ -22,6 +22,7 @@ COMMANDS = (
     "reer",
     "reer categories",
     "reer trace",
+    "reer facts",
     "reer build-manual",
     "reer refine",
     "reer exam",

@@ -8,6 +8,7 @@ from reer import (
     build_commands,
     category_commands,
     exam_commands,
+    facts_commands,
     git_commands,
     lint_commands,
     reading_commands,
@@ -19,6 +20,7 @@ app = typer.Typer()
 for group in (
     category_commands,
     trace_commands,
+    facts_commands,
     build_commands,
     refine_commands,
     exam_commands,

@@ -40,7 +40,7 @@ def find_lost_conditions(book: Book) -> Iterator[Fault]:
         if share_in(told.text, quote) < DERIVED or quote.casefold() == told.text.casefold():
             continue
         others = " ".join(each.text for each in book.current if _shares_source(each, told))
-        lost = dict.fromkeys([*_lost_clauses(quote, told.text), *_lost_bounds(quote, told.text)])
+        lost = dict.fromkeys([*lost_clauses(quote, told.text), *lost_bounds(quote, told.text)])
         if missing := [repr(part) for part in lost if part.casefold() not in others.casefold()]:
             parts = " and ".join(missing)
             yield Fault(
@@ -55,7 +55,7 @@ def _shares_source(other: Told, told: Told) -> bool:
     return other.page is told.page and other is not told and bool({*other.claim.sources} & {*told.claim.sources})
 
 
-def _lost_clauses(quote: str, claim: str) -> Iterator[str]:
+def lost_clauses(quote: str, claim: str) -> Iterator[str]:
     """Clauses of a quote whose words the claim lacks, where it has fewer clauses of the kind than the quote."""
     kept = set(stems(claim))
     values = {same_measure(slot) for slot in read_slots(claim)}
@@ -71,7 +71,7 @@ def _lost_clauses(quote: str, claim: str) -> Iterator[str]:
                 yield clause
 
 
-def _lost_bounds(quote: str, claim: str) -> Iterator[str]:
+def lost_bounds(quote: str, claim: str) -> Iterator[str]:
     """Bounds of values, and words such as "only", that the claim lacks."""
     ours = {same_measure(slot): bound_of(claim, slot) for slot in read_slots(claim)}
     for slot in read_slots(quote):

@@ -111,18 +111,19 @@ def _clash(text: str) -> str | None:
 def _main_currency(book: Book) -> str | None:
     """The currency that most sources speak of."""
     quotes = [source.quote for _, article in book.articles for source in article.sources]
-    counts = Counter(code for quote in quotes for code in _currencies(quote))
+    counts = Counter(code for quote in quotes for code in currencies(quote))
     return counts.most_common(1)[0][0] if counts else None
 
 
-def _currencies(text: str) -> set[str]:
+def currencies(text: str) -> set[str]:
+    """Codes of the currencies that a text speaks of."""
     return {code for code, pattern in _CURRENCY.items() if pattern.search(text)}
 
 
 def _foreign(told: Told, main: str | None) -> str | None:
     """A currency of the claim that its sources do not have; the manual's own may be added where they have none."""
-    spoken = set().union(*(_currencies(quote.text) for quote in told.quotes))
-    new = _currencies(told.text) - spoken
+    spoken = set().union(*(currencies(quote.text) for quote in told.quotes))
+    new = currencies(told.text) - spoken
     return next((code for code in sorted(new) if code != main or spoken), None)
 
 

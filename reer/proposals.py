@@ -8,7 +8,8 @@ partial; whether an edit is let in, all replies of the category decide (`reer/ga
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 
@@ -43,10 +44,20 @@ class Proposal:
     """Nats over all witnesses."""
 
 
+class EditSource(Protocol):
+    """Somebody else who proposes edits, such as a model that writes (`reer/model_edits.py`)."""
+
+    async def propose(self, article: Article) -> list[Edit]:
+        """Edits of an article as it is; they are screened like all others. A `ModelError` ends the refinement."""
+        ...
+
+
 class Proposer:
     """Proposes edits of one article, round after round."""
 
-    def __init__(self, pairs: Sequence[Pair], scorer: Scorer, encode: Encode, *, budget: int) -> None:
+    def __init__(
+        self, pairs: Sequence[Pair], scorer: Scorer, encode: Encode, *, budget: int, more: EditSource | None = None
+    ) -> None:
         """Read the facts of a category.
 
         Args:
@@ -54,7 +65,9 @@ class Proposer:
             scorer: the model that replies are scored by.
             encode: text embeddings.
             budget: tokens that the claims of the article may take.
+            more: proposes edits beside those found here.
         """
+        self._more = more
         self._pairs = pairs
         self._scorer = scorer
         self._encode = encode
@@ -76,6 +89,7 @@ class Proposer:
             await self._screen(article, self._rewordings(article)),
             await self._screen(article, self._mergers(article)),
             await self._screen(article, await self._additions(article, spare)),
+            *[await self._screen(article, edits) for edits in await self._others(article, spare)],
         ]
         best = [
             proposal
@@ -178,6 +192,17 @@ class Proposer:
                     reason = "replies that say so are explained badly"
                     edits.append(Edit("ADD", article.category, reason, removed, text, sources))
         return edits
+
+    async def _others(self, article: Article, spare: Sequence[Proposal]) -> list[list[Edit]]:
+        """Edits of others, kind by kind; what they add must find room."""
+        kinds: dict[str, list[Edit]] = {}
+        for edit in await self._more.propose(article) if self._more else ():
+            removed: tuple[str, ...] | None = edit.removed
+            if edit.op == "ADD" and edit.text is not None:
+                removed = self._room(article, count_words(edit.text), spare)
+            if removed is not None:
+                kinds.setdefault(edit.op, []).append(replace(edit, removed=removed))
+        return list(kinds.values())
 
     def _room(self, article: Article, tokens: int, spare: Sequence[Proposal]) -> tuple[str, ...] | None:
         """Ids of the claims that must go to keep the budget, those whose loss costs least; None when none suffices."""

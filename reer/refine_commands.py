@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,9 +14,11 @@ from reer.options import ApiBase, Json, Manual, Model, address_for, fitting, run
 from workbench import console
 
 if TYPE_CHECKING:
+    from lm.road import Road
     from reer.gate import Gate
     from reer.keeping import Keeper
     from reer.manual import Article
+    from reer.model_edits import ModelEdits
     from reer.pairs import Pair
     from reer.refine import Trial
     from reer.repository import Repository
@@ -38,6 +40,16 @@ def refine(
     answers: Annotated[
         str, typer.Option(help="Writes the answers that are compared: embedded, a chat model, or none.")
     ] = "embedded",
+    writer: Annotated[
+        str | None,
+        typer.Option(help="Also propose what this model writes: embedded, or provider/model.", show_default=False),
+    ] = None,
+    writer_api_base: Annotated[
+        str | None, typer.Option(help="Address of the writer's server.", envvar="REER_WRITER_API_BASE")
+    ] = None,
+    traces: Annotated[
+        Path | None, typer.Option(help="Run of `reer trace`: the writer sees its traces.", show_default=False)
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the intervals.")] = 0,
     model: Model = "embedded",
     api_base: ApiBase = None,
@@ -48,19 +60,49 @@ def refine(
     Edits add, reword, merge and delete claims. One is accepted when replies of other calls become more likely by more
     than the noise of that figure, and answers to them no less like the expert's.
 
+    With --writer a model proposes facts and shorter words too: checked by code first, then by the same gate.
+
     A run that was stopped goes on where it was when the same command is given again.
     """
+<<<<<<< HEAD
     from reer.git_commands import warn_without_identity
+=======
+    from reer.keeping import Keeper
+>>>>>>> summary
     from reer.pairs import by_category
     from reer.refine import Tools
     from reer.refine import refine as refine_manual
-    from reer.refine_report import report_of
+
+    repository = _open(manual)
+    shelf, members = _load(repository, pairs, category)
+    told = _traces(traces, writer)
+    trials: list[Trial] = []
+    editors: list[ModelEdits] = []
+
+    async def work() -> dict[str, Article]:
+        async with (
+            _judging(model, answers, api_base, (budget, seed)) as gate,
+            _editing(writer, writer_api_base) as road,
+        ):
+            with console.progress(len(shelf), "articles") as ticker:
+                groups = by_category(await fitting(members, gate.scorer, budget=budget))
+                editors.extend(_editors(road, groups, told))
+                tools = Tools(gate, Keeper(repository, time.time), _teller(trials, ticker), *editors)
+                return await refine_manual(shelf, groups, tools, max_edits=edits, done=lambda _: ticker.advance())
+
+    _show(manual, _report(shelf, run(work), trials, editors), as_json=as_json)
+
+
+def _open(manual: Path) -> Repository:
+    """The repository; says what an earlier run left to be put right, and who will be named as author."""
+    from reer.git_commands import warn_without_identity
     from reer.repository import Repository
 
     repository = Repository.open(manual)
     for line in repository.recovered:
         console.say(line)
     warn_without_identity(repository)
+<<<<<<< HEAD
     shelf, members = _load(repository, pairs, category)
     trials: list[Trial] = []
 
@@ -83,6 +125,9 @@ def refine(
         console.print_table(columns, rows, title=f"manual {manual}: {len(rows)} of {report['tried']} edits accepted")
     if not report["accepted"]:
         raise typer.Exit(1)
+=======
+    return repository
+>>>>>>> summary
 
 
 @asynccontextmanager
@@ -104,6 +149,7 @@ async def _judging(model: str, answers: str, api_base: str | None, limits: tuple
         yield Gate(scorer, writer, Encoder().encode, budget, lambda: np.random.default_rng(seed))
 
 
+<<<<<<< HEAD
 def _keeping(
     repository: Repository, groups: Mapping[str, Sequence[Pair]], settings: Sequence[object]
 ) -> tuple[Keeper, Mapping[str, Sequence[Article]]]:
@@ -113,6 +159,40 @@ def _keeping(
 
     runs = {category: run_key(members, settings) for category, members in groups.items()}
     return Keeper(repository, time.time, runs), read_pasts(repository, runs)
+=======
+@asynccontextmanager
+async def _editing(writer: str | None, api_base: str | None) -> AsyncIterator[Road | None]:
+    """A road to the model that proposes edits; None without one."""
+    if writer is None:
+        yield None
+        return
+    async with writing(writer, api_base) as road:
+        yield road
+
+
+def _editors(
+    road: Road | None, groups: Mapping[str, Sequence[Pair]], traces: Mapping[str, str]
+) -> Sequence[ModelEdits]:
+    from reer.model_edits import ModelEdits
+
+    return [ModelEdits(road, groups, traces)] if road else []
+
+
+def _traces(traces: Path | None, writer: str | None) -> Mapping[str, str]:
+    """Traces by id of their pair.
+
+    Raises:
+        UsageError: no model would read them.
+    """
+    from reer.trace_record import read_traces
+    from workbench.errors import UsageError
+
+    if traces is None:
+        return {}
+    if writer is None:
+        raise UsageError("--traces are for a model that writes; name it with --writer")
+    return read_traces(traces)
+>>>>>>> summary
 
 
 def _load(
@@ -140,6 +220,33 @@ def _load(
         raise UsageError(f"{', '.join(changed)} differ from the latest commit; commit or stash your changes first")
     members = with_categories(load_pairs(pairs).pairs, pairs.with_name("categories.toml"))
     return {name: shelf[name] for name in wanted}, [pair for pair in members if pair.category in wanted]
+
+
+def _report(
+    before: Mapping[str, Article],
+    after: Mapping[str, Article],
+    trials: Sequence[Trial],
+    editors: Sequence[ModelEdits],
+) -> dict[str, Any]:
+    from reer.refine_report import report_of
+
+    written = [{"facts": editor.facts, "refused": dict(editor.refused)} for editor in editors]
+    return {**report_of(before, after, trials), "written": written[0] if written else None}
+
+
+def _show(manual: Path, report: Mapping[str, Any], *, as_json: bool) -> None:
+    """Print what became of the edits; exit 1 when none was accepted."""
+    if as_json:
+        console.print_json({"manual": str(manual), **report})
+    else:
+        columns = ("article", "edit", "claim", "NLL", "similarity")
+        rows = [[row[column] for column in columns] for row in report["accepted"]]
+        console.print_table(columns, rows, title=f"manual {manual}: {len(rows)} of {report['tried']} edits accepted")
+        if written := report["written"]:
+            refused = sum(written["refused"].values())
+            console.say(f"the writer's answers: {written['facts']} facts stood, {refused} facts and rewrites did not")
+    if not report["accepted"]:
+        raise typer.Exit(1)
 
 
 def _teller(trials: list[Trial], ticker: console.Ticker) -> Callable[[Trial], None]:

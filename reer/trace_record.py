@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from lm.scores import Score, Scorer, gain
@@ -12,7 +13,11 @@ from reer.pairs import Pair
 from reer.soundness import overlap
 from reer.traces import Found, Refused
 from reer.transfer import Others, Witness, transfer
+from workbench.errors import DataError
+from workbench.jsonl import read_jsonl
 
+TRACES = "traces.jsonl"
+"""The file of all of them in a run folder."""
 SKIPPED = ("short-reply", "does-not-fit")
 """Reasons that say nothing about a trace."""
 
@@ -73,3 +78,27 @@ def _why(pair: Pair, others: Sequence[Pair]) -> str:
     if pair.category is None:
         return "the pair has no category"
     return "the trace and another pair do not fit into the model" if others else "its category has one conversation"
+
+
+def read_traces(path: Path) -> dict[str, str]:
+    """The traces that were found, by id of their pair.
+
+    Args:
+        path: a run folder, or a file such as its `traces.jsonl`.
+
+    Raises:
+        DataError: there is no such file, a line is not that of a trace, or a pair has two.
+    """
+    file = path / TRACES if path.is_dir() else path
+    traces: dict[str, str] = {}
+    for number, record in read_jsonl(file):
+        id_, trace = record.get("id"), record.get("trace")
+        if not isinstance(id_, str) or not isinstance(trace, str | None) or "trace" not in record:
+            raise DataError(
+                "is no trace: it needs 'id' and 'trace'; give the run of `reer trace`", path=file, line=number
+            )
+        if id_ in traces:
+            raise DataError(f"pair {id_!r} has a trace already; leave one of them", path=file, line=number)
+        if trace is not None:
+            traces[id_] = trace
+    return traces

@@ -21,7 +21,7 @@ from lm.road import Road
 from lm.scores import Scorer
 from lm.store import ReplyStore
 from reer.pairs import Pair
-from reer.trace_record import to_record
+from reer.trace_record import TRACES, to_record
 from reer.trace_report import build_report, render_page
 from reer.traces import Plan, Search
 from reer.transfer import Others
@@ -31,7 +31,7 @@ from workbench.errors import ModelError, OpenbookError
 from workbench.jsonl import dump_line, write_atomic
 from workbench.runs import REPORT, Inputs, Run, digest_file, read_run
 
-TRACES, REPLIES = "traces.jsonl", "replies.sqlite"
+REPLIES = "replies.sqlite"
 MAX_LOST = 5
 """Pairs without an answer after which a run gives up: the server is gone, not one call."""
 
