@@ -46,13 +46,9 @@ class Tools:
     gate: Gate
     keep: Keep
     tell: Callable[[Trial], None]
-<<<<<<< HEAD
     """Told of each trial, refused ones too; not of those that only repeat what a stopped run has done."""
-=======
-    """Told of each trial, refused ones too."""
     more: EditSource | None = None
     """Proposes edits beside those that code finds."""
->>>>>>> summary
 
 
 class _PartedError(Exception):
@@ -101,8 +97,8 @@ async def refine_article(
         ModelError: a model failed; what was accepted before is kept.
         DataError: somebody else changed the page meanwhile.
     """
-<<<<<<< HEAD
-    proposer = Proposer(pairs, tools.gate.scorer, tools.gate.encode, budget=tools.gate.budget)
+    gate = tools.gate
+    proposer = Proposer(pairs, gate.scorer, gate.encode, budget=gate.budget, more=tools.more)
     if past:
         book = _Book(tools, deque(past[1:]))
         try:
@@ -116,10 +112,6 @@ async def refine_article(
 async def _edit(article: Article, pairs: Sequence[Pair], proposer: Proposer, book: _Book, max_edits: int) -> Article:
     """Propose and judge until nothing is let in any more."""
     gate = book.tools.gate
-=======
-    gate = tools.gate
-    proposer = Proposer(pairs, gate.scorer, gate.encode, budget=gate.budget, more=tools.more)
->>>>>>> summary
     for edit in proposer.supersessions(article):
         article = book.keep(article, Trial(edit, BY_DATE, apply_edit(article, edit)))
     refused: set[tuple[Any, ...]] = set()

@@ -64,11 +64,6 @@ def refine(
 
     A run that was stopped goes on where it was when the same command is given again.
     """
-<<<<<<< HEAD
-    from reer.git_commands import warn_without_identity
-=======
-    from reer.keeping import Keeper
->>>>>>> summary
     from reer.pairs import by_category
     from reer.refine import Tools
     from reer.refine import refine as refine_manual
@@ -84,11 +79,15 @@ def refine(
             _judging(model, answers, api_base, (budget, seed)) as gate,
             _editing(writer, writer_api_base) as road,
         ):
+            groups = by_category(await fitting(members, gate.scorer, budget=budget))
             with console.progress(len(shelf), "articles") as ticker:
-                groups = by_category(await fitting(members, gate.scorer, budget=budget))
                 editors.extend(_editors(road, groups, told))
-                tools = Tools(gate, Keeper(repository, time.time), _teller(trials, ticker), *editors)
-                return await refine_manual(shelf, groups, tools, max_edits=edits, done=lambda _: ticker.advance())
+                settings = (gate.scorer.engine.identity, answers, writer, budget, seed)
+                keep, pasts = _keeping(repository, groups, settings)
+                tools = Tools(gate, keep, _teller(trials, ticker), *editors)
+                return await refine_manual(
+                    shelf, groups, tools, max_edits=edits, done=lambda _: ticker.advance(), pasts=pasts
+                )
 
     _show(manual, _report(shelf, run(work), trials, editors), as_json=as_json)
 
@@ -102,32 +101,7 @@ def _open(manual: Path) -> Repository:
     for line in repository.recovered:
         console.say(line)
     warn_without_identity(repository)
-<<<<<<< HEAD
-    shelf, members = _load(repository, pairs, category)
-    trials: list[Trial] = []
-
-    async def work() -> dict[str, Article]:
-        async with _judging(model, answers, api_base, (budget, seed)) as gate:
-            groups = by_category(await fitting(members, gate.scorer, budget=budget))
-            with console.progress(len(shelf), "articles") as ticker:
-                keep, pasts = _keeping(repository, groups, (gate.scorer.engine.identity, answers, budget, seed))
-                tools = Tools(gate, keep, _teller(trials, ticker))
-                return await refine_manual(
-                    shelf, groups, tools, max_edits=edits, done=lambda _: ticker.advance(), pasts=pasts
-                )
-
-    report = report_of(shelf, run(work), trials)
-    if as_json:
-        console.print_json({"manual": str(manual), **report})
-    else:
-        columns = ("article", "edit", "claim", "NLL", "similarity")
-        rows = [[row[column] for column in columns] for row in report["accepted"]]
-        console.print_table(columns, rows, title=f"manual {manual}: {len(rows)} of {report['tried']} edits accepted")
-    if not report["accepted"]:
-        raise typer.Exit(1)
-=======
     return repository
->>>>>>> summary
 
 
 @asynccontextmanager
@@ -149,7 +123,6 @@ async def _judging(model: str, answers: str, api_base: str | None, limits: tuple
         yield Gate(scorer, writer, Encoder().encode, budget, lambda: np.random.default_rng(seed))
 
 
-<<<<<<< HEAD
 def _keeping(
     repository: Repository, groups: Mapping[str, Sequence[Pair]], settings: Sequence[object]
 ) -> tuple[Keeper, Mapping[str, Sequence[Article]]]:
@@ -159,7 +132,8 @@ def _keeping(
 
     runs = {category: run_key(members, settings) for category, members in groups.items()}
     return Keeper(repository, time.time, runs), read_pasts(repository, runs)
-=======
+
+
 @asynccontextmanager
 async def _editing(writer: str | None, api_base: str | None) -> AsyncIterator[Road | None]:
     """A road to the model that proposes edits; None without one."""
@@ -192,7 +166,6 @@ def _traces(traces: Path | None, writer: str | None) -> Mapping[str, str]:
     if writer is None:
         raise UsageError("--traces are for a model that writes; name it with --writer")
     return read_traces(traces)
->>>>>>> summary
 
 
 def _load(
