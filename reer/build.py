@@ -18,13 +18,13 @@ from reer.categories import title_of
 from reer.citations import as_sentence, cite
 from reer.draft import Draft, draft_article
 from reer.facts import Encode
+from reer.folder import INDEX, LOG
 from reer.manual import Article, Claim, Source
 from reer.page import render_article
 from reer.pairs import Pair, by_category
 from workbench.errors import UsageError
 from workbench.jsonl import write_atomic
 
-INDEX, LOG = "index.md", "log.md"
 OKF_VERSION = "0.2"
 REVIEW_DAYS = 365
 """Days after which somebody has to look at an article again."""

@@ -143,12 +143,14 @@ def check_place(folder: Path) -> None:
 
 def commit_build(folder: Path, pairs: Sequence[Pair]) -> str:
     """Put a manual that was just built under Git, in one commit; returns its hash."""
+    from reer.folder import NO_ARTICLES, page_paths, read_page
     from reer.repository import Repository
     from reer.trailers import PAIRS, SOURCES
 
     repository = Repository.create(folder)
     warn_without_identity(repository)
-    pages = {path.name: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.md"))}
+    paths = [*page_paths(folder), *(path for path in (folder / name for name in NO_ARTICLES) if path.is_file())]
+    pages = {path.name: read_page(path) for path in paths}
     trailers = {PAIRS: str(len(pairs)), SOURCES: f"{len({pair.conversation for pair in pairs})} calls"}
     return repository.commit(pages, f"Build the manual {folder.name}", trailers, at=time.time())
 

@@ -12,10 +12,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any, get_args
 
 import yaml
 
+from reer.folder import read_page
 from reer.manual import Article, Check, Claim, Source, Status
 from workbench.errors import DataError
 
@@ -59,6 +61,15 @@ def render_article(article: Article) -> str:
         body += ["", HISTORY, "", *(_render_claim(claim) for claim in history)]
     body += ["", *(f"[^{source.id}]: {source.quote}" for source in article.sources)]
     return f"---\n{head}---\n\n" + "\n".join(body) + "\n"
+
+
+def read_article(path: Path) -> Article:
+    """Read the article of a file.
+
+    Raises:
+        DataError: it is not UTF-8, or no article; names the file.
+    """
+    return parse_article(read_page(path), str(path))
 
 
 def parse_article(text: str, path: str | None = None) -> Article:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from reer.build import INDEX, LOG, render_index
+from reer.build import render_index
 from reer.claim_diff import ManualDiff, diff_manuals
+from reer.folder import INDEX, LOG, NO_ARTICLES, is_page
 from reer.history import Entry, read_entry
 from reer.manual import Article
 from reer.page import parse_article, render_article
@@ -14,7 +15,7 @@ from reer.plumbing import GitFailure
 from reer.repository import Repository
 from reer.trailers import REVERTS
 from reer.undo import undo_article
-from reer.versions import NO_ARTICLES, Versions
+from reer.versions import Versions
 from workbench.errors import DataError, UsageError
 
 _CONFLICT = "conflict"
@@ -93,7 +94,8 @@ def _check(repository: Repository, revision: str) -> Entry:
 def _touched(repository: Repository, undone: Entry) -> list[str]:
     """Pages that a commit changed; the log is not among them."""
     before, after = repository.names(undone.parents[0]), repository.names(undone.hash)
-    return sorted(name for name in {*before, *after} - {LOG} if before.get(name) != after.get(name))
+    names = [name for name in {*before, *after} if is_page(name) or name in NO_ARTICLES]
+    return sorted(name for name in names if name != LOG and before.get(name) != after.get(name))
 
 
 def _undo_page(repository: Repository, name: str, parent: str, commit: str) -> str | None:
@@ -137,7 +139,7 @@ def _with_pages(
     """The articles once these pages are as they will be."""
     kept = {slug: article for slug, article in articles.items() if files[slug] not in pages}
     for name, text in pages.items():
-        if name not in NO_ARTICLES and text is not None:
+        if is_page(name) and text is not None:
             article = parse_article(text, name)
             kept[article.category] = article
     return dict(sorted(kept.items()))

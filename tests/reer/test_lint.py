@@ -40,7 +40,7 @@ def change(path, old, new):
         ("cards.md", "category: cards\n", "", "unreadable", 1),
         ("cards.md", "72 euros a year.[^s2]", "72 euros a year.", "unreadable", "- [c2] A small"),
         ("cards.md", "[^s1]\n", "[^s9]\n", "unreadable", "- [c1]"),
-        ("cards.md", "category: cards", "category: loans", "unreadable", 1),
+        ("cards.md", "category: cards", "category: loans", "unreadable", "category:"),
         ("cards.md", "title: Cards", "title: Cards\nstale_after: '2026-11-24'", "stale", "stale_after"),
         ("cards.md", "title: Cards", "title: Cards\nstale_after: soon", "impossible", "stale_after"),
         ("cards.md", "turn: 2", "turn: 2\n  last_modified: '2026-02-31T00:00:00Z'", "impossible", "- id: s1"),
