@@ -107,6 +107,16 @@ def test_an_accepted_key_of_a_claim_that_is_gone_is_dropped_with_the_next_one(ma
     assert parse_article((manual / "cards.md").read_text()).accepted == ("stale:page:0", f"{finding.key} 2026-11-25")
 
 
+@pytest.mark.parametrize("before", ["['', null]", "stale:page:0"])
+def test_entries_that_are_empty_or_no_list_do_no_harm(manual, before):
+    change(manual / "cards.md", "title: Cards", f"title: Cards\naccepted: {before}")
+    change(manual / "cards.md", "costs 12 euros.[^", "costs 13 euros.[^")
+    (finding,) = report_of(manual).findings
+    accept(load_book(manual, NOW), report_of(manual), [finding.key], None)
+    kept = ("stale:page:0",) if before == "stale:page:0" else ()
+    assert parse_article((manual / "cards.md").read_text()).accepted == (*kept, f"{finding.key} 2026-11-25")
+
+
 def test_what_cannot_be_accepted_is_refused(manual):
     change(manual / "index.md", "# Articles", "# Articles\n\n* [Old](old.md) - Gone.")
     book, report = load_book(manual, NOW), report_of(manual)
