@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import xml.etree.ElementTree as ET
 
 import anyio
@@ -85,6 +86,20 @@ def test_rote_matches_to_the_letter_then_without_marks_then_the_nearest():
     assert [rote.how for rote in matched[:2]] == ["exact", "exact"]
     assert matched[2].how == "nearest" and matched[2].reply != "Three."
     assert count_rote(said, asked) == {"exact": 2, "normalised": 0, "nearest": 1}
+
+
+def test_rote_passes_over_the_own_call_and_takes_the_next_with_the_same_question():
+    first = make_pair(1, "One.", call="own")
+    second = dataclasses.replace(make_pair(2, "Two."), x=first.x)
+    asked = dataclasses.replace(make_pair(3, "", call="own"), x=first.x)
+    (rote,) = match_by_rote([first, second], [asked])
+    assert (rote.how, rote.reply) == ("exact", "Two.")
+
+
+def test_transcripts_of_the_own_call_alone_are_refused(tmp_path):
+    build(tmp_path / "m")
+    with pytest.raises(UsageError, match="of 'call11', and the transcripts hold no other"):
+        exam(tmp_path / "m", transcripts=TEST[:1])
 
 
 def test_transcripts_take_no_more_room_than_the_article(tmp_path):
