@@ -14,7 +14,7 @@ from reer.page import parse_article, render_article
 from reer.plumbing import GitFailure
 from reer.repository import Repository
 from reer.trailers import REVERTS
-from reer.undo import undo_article
+from reer.undo import keep_ids, undo_article
 from reer.versions import Versions
 from workbench.errors import DataError, UsageError
 
@@ -102,7 +102,7 @@ def _undo_page(repository: Repository, name: str, parent: str, commit: str) -> s
     """The text of a page without a commit; None when there is no page then."""
     before, after, now = (repository.text(name, revision) for revision in (parent, commit, "HEAD"))
     if now == after:
-        return before
+        return _with_ids(name, before, now)
     if name in NO_ARTICLES:
         return now if None in (before, after, now) else _undo_lines(repository, name, before, after, now)
     was, made, is_ = (
@@ -114,6 +114,18 @@ def _undo_page(repository: Repository, name: str, parent: str, commit: str) -> s
     except DataError as exc:
         raise DataError(f"{commit[:10]} cannot be undone: {exc}", path=repository.folder / name) from exc
     return None if undone is None else before if undone == was else render_article(undone)
+
+
+def _with_ids(name: str, before: str | None, now: str | None) -> str | None:
+    """A page as it was to the byte, unless a claim that it gets would have the id of one that goes."""
+    if before is None or now is None or not is_page(name):
+        return before
+    try:
+        was = parse_article(before)
+        kept = keep_ids(was, parse_article(now))
+    except DataError:  # one of the two was broken by hand
+        return before
+    return before if kept is was else render_article(kept)
 
 
 def _undo_lines(repository: Repository, name: str, before: str | None, after: str | None, now: str | None) -> str:
