@@ -181,4 +181,6 @@ def test_the_verb_exits_with_2_where_it_cannot(manual, tmp_path, monkeypatch, ca
     code, _, err = run(monkeypatch, capsys, tmp_path / "none")
     assert (code, "holds no article" in err) == (2, True)
     assert run(monkeypatch, capsys, manual, "--rule", "orphans")[0] == 2
+    code, _, err = run(monkeypatch, capsys, manual, "--by", "human:vale")
+    assert (code, "give --accept KEY with it" in err) == (2, True)
     assert run(monkeypatch, capsys, manual, "--accept", "x")[0] == 2
