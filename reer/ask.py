@@ -127,6 +127,7 @@ class Finder:
         """
         if not question.strip():
             raise UsageError("the question is empty; ask something")
+        question = question.encode("utf-8", "replace").decode()  # a shell hands in bytes that are no UTF-8, too
         words = list(dict.fromkeys(content_words(question)))
         scores: NDArray[np.float64] = self._words.scores(" ".join(words)) / (max(1, len(words)) * self._rarest)
         bar = BAR_OF_WORDS

@@ -62,6 +62,20 @@ def write_assignments(path: Path, assignments: Iterable[Assignment]) -> None:
     write_atomic(path, "".join(dump_line(asdict(assignment)) + "\n" for assignment in assignments))
 
 
+def keep_others(
+    before: Mapping[str, Assignment], placed: Iterable[Assignment], file: CategoriesFile
+) -> tuple[Assignment, ...]:
+    """The assignments that were just made, and those from before of other pairs, as the file now has them.
+
+    Args:
+        before: assignments from before, by pair.
+        placed: those just made.
+        file: the categories as they are now.
+    """
+    kept = {id_: _as_now(each, file) for id_, each in before.items()}
+    return tuple((kept | {each.id: each for each in placed}).values())
+
+
 def category_of(pair: str, file: CategoriesFile, assignments: Mapping[str, Assignment]) -> str | None:
     """The category of a pair as the files stand: where a person moved it, else what its cluster is; None if neither."""
     if pair in file.moved:
@@ -72,6 +86,18 @@ def category_of(pair: str, file: CategoriesFile, assignments: Mapping[str, Assig
     if assignment.found is not None:
         return file.found.get(assignment.found)
     return assignment.category if assignment.category in file.categories else None
+
+
+def _as_now(old: Assignment, file: CategoriesFile) -> Assignment:
+    """An assignment after its cluster was renamed or merged; of a cluster that is gone the category stays."""
+    category = category_of(old.id, file, {old.id: old}) or old.category
+    return Assignment(
+        old.id,
+        category,
+        old.margin if category == old.category else None,
+        "person" if old.id in file.moved else "cluster",
+        old.found if old.found in file.found else None,
+    )
 
 
 def with_categories(pairs: Sequence[Pair], path: Path) -> tuple[Pair, ...]:

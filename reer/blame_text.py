@@ -10,6 +10,7 @@ from reer.claim_diff import mark_words
 from reer.history import Entry
 from reer.manual import Source
 from reer.pairs import Pair
+from reer.plain import without_controls
 from reer.trailers import NLL, PAIRS, SIMILARITY
 
 SHORT = 10
@@ -26,8 +27,8 @@ def match_pairs(sources: Iterable[Source], pairs: Iterable[Pair]) -> dict[str, P
 
 
 def format_blame(origin: Blame, pairs: dict[str, Pair]) -> str:
-    """Where a claim comes from, as plain text."""
-    return "\n".join(_lines(origin, pairs))
+    """Where a claim comes from, as plain text without control characters."""
+    return without_controls("\n".join(_lines(origin, pairs)))
 
 
 def blame_record(origin: Blame, pairs: dict[str, Pair]) -> dict[str, Any]:

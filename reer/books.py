@@ -58,10 +58,12 @@ def check_shelf(shelf: Shelf, pairs: Sequence[Pair]) -> None:
     """Refuse an exam that would prove nothing.
 
     Raises:
-        UsageError: there is no wrong article, a reply is of no category of the manual, or of a call it has seen.
+        UsageError: there is no wrong article, a reply is of no category of the manual or of a call it has seen, or the
+            transcripts hold its own call alone.
     """
     if len(shelf.articles) < 2:
         raise UsageError(f"the manual has {len(shelf.articles)} article; an exam needs a wrong one to compare with")
+    calls = {earlier.conversation for earlier in shelf.transcripts}
     seen = {source.conversation for article in shelf.articles.values() for source in article.sources}
     for pair in pairs:
         if pair.conversation in seen:
@@ -71,6 +73,10 @@ def check_shelf(shelf: Shelf, pairs: Sequence[Pair]) -> None:
             )
         if pair.category not in shelf.articles:
             raise UsageError(f"pair {pair.id!r} is of category {pair.category!r}, which has no article in the manual")
+        if calls == {pair.conversation}:
+            raise UsageError(
+                f"pair {pair.id!r} is of {pair.conversation!r}, and the transcripts hold no other call; give more"
+            )
 
 
 def open_books(shelf: Shelf, pairs: Sequence[Pair]) -> dict[str, list[str]]:
@@ -99,15 +105,19 @@ def open_books(shelf: Shelf, pairs: Sequence[Pair]) -> dict[str, list[str]]:
 
 def match_by_rote(transcripts: Sequence[Pair], pairs: Sequence[Pair]) -> list[Rote]:
     """Each pair's earlier call with the same question: to the letter, else without case and marks, else the nearest."""
-    exact = {pair.question: place for place, pair in reversed(list(enumerate(transcripts)))}
-    plain = {_plain(pair.question): place for place, pair in reversed(list(enumerate(transcripts)))}
+    exact: dict[str, list[int]] = {}
+    plain: dict[str, list[int]] = {}
+    for place, earlier in enumerate(transcripts):
+        exact.setdefault(earlier.question, []).append(place)
+        plain.setdefault(_plain(earlier.question), []).append(place)
     index = Bm25([pair.question for pair in transcripts])
     matched = []
     for pair in pairs:
-        others = [place for place, other in enumerate(transcripts) if other.conversation == pair.conversation]
-        found = [("exact", exact.get(pair.question)), ("normalised", plain.get(_plain(pair.question)))]
-        found += [("nearest", place) for place in index.top(pair.question, 1, exclude=others)]
-        how, place = next((how, place) for how, place in found if place is not None and place not in others)
+        own = {place for place, other in enumerate(transcripts) if other.conversation == pair.conversation}
+        found = [("exact", place) for place in exact.get(pair.question, ())]
+        found += [("normalised", place) for place in plain.get(_plain(pair.question), ())]
+        found += [("nearest", place) for place in index.top(pair.question, 1, exclude=own)]
+        how, place = next((how, place) for how, place in found if place not in own)
         matched.append(Rote(transcripts[place].y, how, _earlier(transcripts[place])))
     return matched
 

@@ -18,13 +18,13 @@ from reer.categories import title_of
 from reer.citations import as_sentence, cite
 from reer.draft import Draft, draft_article
 from reer.facts import Encode
+from reer.folder import INDEX, LOG
 from reer.manual import Article, Claim, Source
 from reer.page import render_article
 from reer.pairs import Pair, by_category
 from workbench.errors import UsageError
 from workbench.jsonl import write_atomic
 
-INDEX, LOG = "index.md", "log.md"
 OKF_VERSION = "0.2"
 REVIEW_DAYS = 365
 """Days after which somebody has to look at an article again."""
@@ -60,12 +60,10 @@ async def build_manual(
         on_article: told of each category that is done.
 
     Raises:
-        UsageError: the folder is not empty; a manual that lives is refined, not built again.
+        UsageError: the folder is none, or not empty.
     """
     groups = by_category(pairs)
-    held = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
-    if any(not name.startswith(".") for name in held):
-        raise UsageError(f"{folder} is not empty ({held[0]!r} lies there); give --out a folder without a manual")
+    check_folder(folder)
     moment = datetime.fromtimestamp(tools.clock(), UTC)
     rows, pages = [], {}
     for slug, members in groups.items():
@@ -79,6 +77,19 @@ async def build_manual(
     write_atomic(folder / INDEX, render_index({slug: categories[slug] for slug in groups}))
     write_atomic(folder / LOG, render_log(moment.date().isoformat(), rows))
     return {"manual": str(folder), "articles": rows}
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a place that holds something: a manual that lives is refined, not built again.
+
+    Raises:
+        UsageError: it is a file, or a folder that is not empty.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder} is a file; give --out a new folder")
+    held = sorted(path.name for path in folder.iterdir() if path.name[0] != ".") if folder.is_dir() else []
+    if held:
+        raise UsageError(f"{folder} is not empty ({held[0]!r} lies there); give --out a folder without a manual")
 
 
 def to_article(slug: str, description: str, draft: Draft, moment: datetime) -> Article:
@@ -116,7 +127,8 @@ def render_log(day: str, rows: Sequence[Mapping[str, Any]]) -> str:
     """What was done, newest first."""
     lines = [
         f"* **Creation**: [{title_of(row['category'])}]({row['category']}.md), {row['claims']} claims from"
-        f" {row['pairs']} replies, {row['ended']} of them history, {row['refused']} facts that saved nothing left out"
+        f" {row['pairs']} replies, {row['ended']} of them history, {row['refused']} facts that saved too little,"
+        f" {row['crowded']} that found no room"
         for row in rows
     ]
     return "\n".join(["# Log", "", f"## {day}", "", *lines, ""])

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from reer import git_commands
+from reer.opening import check_place, commit_build
 from reer.options import ApiBase, Json, Model, fitting, run, scoring, warn_of_copies
 from workbench import console
 
@@ -41,12 +41,13 @@ def build(
     """
     from lm.encoder import Encoder
     from reer.assignments import with_categories
-    from reer.build import Tools, build_manual
+    from reer.build import Tools, build_manual, check_folder
     from reer.categories import check_categories, load_categories
     from reer.pairs import load_pairs
 
+    check_folder(out)
     if git:
-        git_commands.check_place(out)
+        check_place(out)
     loaded = load_pairs(pairs)
     path = categories or pairs.with_name("categories.toml")
     members = with_categories(loaded.pairs, path)
@@ -69,7 +70,7 @@ def build(
 
     report = run(work)
     if git:
-        report["commit"] = git_commands.commit_build(out, loaded.pairs)
+        report["commit"] = commit_build(out, loaded.pairs, at=time.time())
     if as_json:
         console.print_json(report)
         return

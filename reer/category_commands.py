@@ -37,13 +37,15 @@ def categories(
     which category each cluster is: rename a category there, or give two
     clusters one name to merge them. Its table "moved" puts single pairs
     elsewhere, as in "pair id" = "category". Pairs that had a place keep
-    it, and new ones join the nearest category.
+    it, and new ones join the nearest category. What assignments.jsonl
+    says of pairs that are not given this time stays there; a rename or a
+    merge holds for them too.
 
     With --anew all pairs are placed again. A cluster that keeps most of
     its pairs keeps its name, and moved pairs stay where you put them.
     """
     from lm.encoder import Encoder
-    from reer.assignments import NAME, read_assignments, write_assignments
+    from reer.assignments import NAME, keep_others, read_assignments, write_assignments
     from reer.categories import load_file
     from reer.category_edits import carry_out, render_file
     from reer.category_report import format_report, make_report
@@ -64,7 +66,7 @@ def categories(
     with console.progress(len(loaded.pairs), "reading pairs") as ticker:
         result = find_categories(loaded.pairs, Work(encode, fewest, most, anew, ticker.advance), edited, before)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_assignments(beside, result.assignments)
+    write_assignments(beside, keep_others(before, result.assignments, result.file))
     if result.file != old:
         write_atomic(path, render_file(result.file))
     report: dict[str, Any] = {"out": str(path), "assignments": str(beside), **make_report(loaded.pairs, result, old)}

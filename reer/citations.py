@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from reer.facts import Fact
 from reer.manual import Source
 from reer.statements import Statement
+
+_NOTE = re.compile(r"\[\^([\w.-]+)\]")
+_ENDED = re.compile(r" \(until (\d{4}-\d{2}-\d{2})\)$")
 
 
 def cite(fact: Fact, chosen: Statement, sources: dict[str, Source]) -> tuple[str, ...]:
@@ -22,8 +26,12 @@ def cite(fact: Fact, chosen: Statement, sources: dict[str, Source]) -> tuple[str
 
 
 def as_sentence(statement: Statement) -> str:
-    """The statement with a capital; its words stay."""
-    text = one_line(statement.text)
+    """The statement with a capital; its words stay.
+
+    Only what a page would read as its own marks loses them: a footnote like `[^1]` its caret, and `(until 2026-01-02)`
+    at the end its parentheses.
+    """
+    text = _ENDED.sub(r" until \1", _NOTE.sub(r"[\1]", one_line(statement.text)))
     return text[0].upper() + text[1:]
 
 

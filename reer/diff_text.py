@@ -10,10 +10,11 @@ from typing import Any
 
 from reer.claim_diff import Change, Located, ManualDiff, Setting, mark_words
 from reer.manual import Source
+from reer.plain import without_controls
 
 
 def format_diff(diff: ManualDiff) -> str:
-    """The differences as plain text, by article."""
+    """The differences as plain text without control characters, by article."""
     if diff.is_empty:
         return "no change"
     lines: list[str] = []
@@ -28,7 +29,7 @@ def format_diff(diff: ManualDiff) -> str:
         for change in diff.changes:
             if change.article == slug:
                 lines += [f"  {line}" for line in _lines(change)]
-    return "\n".join(lines)
+    return without_controls("\n".join(lines))
 
 
 def diff_record(diff: ManualDiff) -> dict[str, Any]:

@@ -54,7 +54,7 @@ def exam(
     Each reply is scored with no book, with a wrong article, with what else is given, and with the manual.
     """
     from reer.assignments import with_categories
-    from reer.books import Shelf, load_key
+    from reer.books import Shelf, check_shelf, load_key
     from reer.ladder_picture import draw_ladder
     from reer.pairs import load_pairs
     from reer.recall import check_key
@@ -70,13 +70,17 @@ def exam(
         transcripts=load_pairs(transcripts).pairs if transcripts else (),
         key=load_key(key) if key else {},
     )
+    check_shelf(shelf, loaded)
+    recalled = check_key(articles, key) if key else None
+    if picture:
+        picture.parent.mkdir(parents=True, exist_ok=True)
     report = _sit(shelf, loaded, (model, answers, api_base), seed)
-    if key:
-        report["key"] = check_key(articles, key)
+    if recalled is not None:
+        report["key"] = recalled
+    console.print_json(report) if as_json else console.print_text(format_exam(report))
     if picture:
         write_atomic(picture, draw_ladder(report))
         console.say(f"picture {picture}")
-    console.print_json(report) if as_json else console.print_text(format_exam(report))
     if report["gains"]["over_wrong"]["nll"]["low"] <= 0:
         raise typer.Exit(1)
 
@@ -114,8 +118,16 @@ def _sit(shelf: Shelf, pairs: Sequence[Pair], models: tuple[str, str, str | None
 
 
 def _articles_at(manual: Path, revision: str) -> Any:
-    """The manual as it was at a Git revision."""
-    from reer.repository import Repository
-    from reer.versions import Versions
+    """The manual as it was at a Git revision.
 
-    return Versions(Repository.open(manual)).at(revision).articles
+    Raises:
+        UsageError: that commit has none.
+    """
+    from reer.opening import open_repository
+    from reer.versions import Versions
+    from workbench.errors import UsageError
+
+    articles = Versions(open_repository(manual)).at(revision).articles
+    if not articles:
+        raise UsageError(f"--first {revision}: that commit has no article in {manual}; see: reer log {manual}")
+    return articles

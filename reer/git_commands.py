@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from reer.opening import open_repository, warn_without_identity
 from reer.options import Json, Manual
 from workbench import console
 
 if TYPE_CHECKING:
     from reer.pairs import Pair
-    from reer.repository import Repository
 
 app = typer.Typer()
 
@@ -26,9 +25,10 @@ def log(
     as_json: Json = False,
 ) -> None:
     """List the commits of a manual, newest first, with the figures that each edit was accepted for."""
+    from reer.plain import without_controls
     from reer.trailers import NLL, PAIRS, SIMILARITY, SOURCES, count
 
-    entries = _open(manual).history(limit=limit)
+    entries = open_repository(manual).history(limit=limit)
     if as_json:
         commits = [
             {"commit": e.hash, "date": e.at, "author": e.author, "subject": e.subject, "trailers": dict(e.trailers)}
@@ -40,7 +40,8 @@ def log(
     rows = []
     for e in entries:
         nll, similarity, pairs, sources = map(e.trailers.get, (NLL, SIMILARITY, PAIRS, SOURCES))
-        rows.append((e.hash[:10], e.at[:10], e.subject, nll, similarity, count(pairs), sources))
+        row = (e.hash[:10], e.at[:10], e.subject, nll, similarity, count(pairs), sources)
+        rows.append([without_controls(cell) if isinstance(cell, str) else cell for cell in row])
     console.print_table(columns, rows, title=f"manual {manual}")
 
 
@@ -61,7 +62,7 @@ def diff(
     from reer.diff_text import diff_record, format_diff
     from reer.versions import Versions
 
-    versions = Versions(_open(manual))
+    versions = Versions(open_repository(manual))
     before = versions.at(old).articles
     after = versions.at(new).articles if new else versions.here().articles
     found = diff_manuals(before, after)
@@ -86,7 +87,7 @@ def blame(
     from reer.pairs import load_pairs
     from reer.versions import Versions
 
-    origin = find_origin(Versions(_open(manual)), sentence)
+    origin = find_origin(Versions(open_repository(manual)), sentence)
     matched: dict[str, Pair] = {}
     if pairs:
         sources = origin.found.located.sources
@@ -112,7 +113,7 @@ def revert(
     from reer.diff_text import diff_record, format_diff
     from reer.revert import revert_commit
 
-    repository = _open(manual)
+    repository = open_repository(manual)
     warn_without_identity(repository)
     done = revert_commit(repository, commit, at=time.time())
     if as_json:
@@ -120,44 +121,3 @@ def revert(
         return
     console.say(f"{done.commit[:10]} undoes {done.undone.hash[:10]} {done.undone.subject!r}")
     console.print_text(format_diff(done.diff))
-
-
-def warn_without_identity(repository: Repository) -> None:
-    """Say who signs where the user has told Git no name."""
-    from reer.repository import FALLBACK
-
-    if not repository.has_identity():
-        name, address = FALLBACK
-        console.warn(
-            f"Git knows no name of yours, so commits are signed {name} <{address}>; set it with: git config user.name"
-            " NAME and git config user.email ADDRESS"
-        )
-
-
-def check_place(folder: Path) -> None:
-    """Refuse, before long work, a folder in which the commit at its end would be refused."""
-    from reer.repository import Repository
-
-    Repository.check(folder)
-
-
-def commit_build(folder: Path, pairs: Sequence[Pair]) -> str:
-    """Put a manual that was just built under Git, in one commit; returns its hash."""
-    from reer.repository import Repository
-    from reer.trailers import PAIRS, SOURCES
-
-    repository = Repository.create(folder)
-    warn_without_identity(repository)
-    pages = {path.name: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.md"))}
-    trailers = {PAIRS: str(len(pairs)), SOURCES: f"{len({pair.conversation for pair in pairs})} calls"}
-    return repository.commit(pages, f"Build the manual {folder.name}", trailers, at=time.time())
-
-
-def _open(manual: Path) -> Repository:
-    """The repository, after telling what a killed run had left."""
-    from reer.repository import Repository
-
-    repository = Repository.open(manual)
-    for line in repository.recovered:
-        console.say(line)
-    return repository

@@ -112,7 +112,7 @@ def accept(book: Book, report: Report, keys: Sequence[str], by: str | None) -> t
         said = " ".join([by, book.now.date().isoformat()] if by else [book.now.date().isoformat()])
         new = [f"{finding.key} {said}" for finding in chosen if finding.article == slug]
         if new:
-            kept = [line for line in article.accepted if _lives(line, book, slug)]
+            kept = [line for line in article.accepted if line.strip() and _lives(line, book, slug)]
             write_atomic(page.path, render_article(replace(article, accepted=(*kept, *new))))
     return chosen
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from reer.build import INDEX, LOG
+from reer.folder import NO_ARTICLES, page_paths
 from reer.manual import Article, Claim, Source
 from reer.page import parse_article
 from reer.pairs import Loaded
@@ -21,7 +21,6 @@ from reer.slots import Slot, read_slots
 from workbench.errors import DataError, UsageError
 from workbench.nearest import tokenize
 
-NO_ARTICLES = (INDEX, LOG, "README.md")
 _ENDING = re.compile(r"(?:ies|es|s|ed|ing|ly|e)$")
 _WORDS = """a about after all also an and any are as at be been before but by can come day days did do does don for
 from get go goes got had has have he her here hers him his how i if in into is it its just ll may me more must my need
@@ -125,11 +124,10 @@ def load_book(folder: Path, now: datetime, pairs: Loaded | None = None) -> Book:
     Raises:
         UsageError: the folder holds no page.
     """
-    paths = sorted(folder.glob("*.md")) if folder.is_dir() else []
-    pages = tuple(_read_page(path) for path in paths if path.name not in NO_ARTICLES)
+    pages = tuple(_read_page(path) for path in page_paths(folder))
     if not pages:
         raise UsageError(f"{folder} holds no article; build one with: reer build-manual PAIRS --out {folder}")
-    others = tuple(Page(path, _lines(path)) for path in paths if path.name in NO_ARTICLES)
+    others = tuple(Page(path, _lines(path)) for path in (folder / name for name in NO_ARTICLES) if path.is_file())
     articles = [page.article for page in pages if page.article is not None]
     texts = [source.quote for article in articles for source in article.sources]
     texts += [claim.text for article in articles for claim in article.claims]

@@ -10,6 +10,7 @@ import typer
 
 from reer.options import Json
 from workbench import console
+from workbench.errors import UsageError
 
 app = typer.Typer()
 
@@ -48,6 +49,8 @@ def lint(
     from reer.lint_rules import choose_rules, explain_rules
     from reer.pairs import load_pairs
 
+    if by and not accept:
+        raise UsageError("--by says who accepts; give --accept KEY with it")
     rules = choose_rules(rule or [])
     said = load_pairs(pairs) if pairs else None
     now = datetime.now(UTC)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from urllib.parse import unquote
 
-from reer.build import INDEX
+from reer.folder import INDEX, name_problem
 from reer.lint import Fault
 from reer.lint_book import Book, Page
 
@@ -18,16 +18,13 @@ _CITED = re.compile(r"\[\^([\w.-]+)\](?!:)")
 
 
 def find_unreadable(book: Book) -> Iterator[Fault]:
-    """A page that is no article of a manual, with why."""
+    """A page that is no article of a manual, or not named after its category, with why."""
     for page in book.pages:
         if page.problem is not None:
             yield Fault(page, page.problem, line=_line_in(page, page.problem), about=page.problem)
-    seen: dict[str, Page] = {}
     for page, article in book.articles:
-        if article.category in seen:
-            other = seen[article.category].path.name
-            yield Fault(page, f"category {article.category!r} is that of {other} too; merge the two", about=other)
-        seen.setdefault(article.category, page)
+        if problem := name_problem(page.path.name, article.category):
+            yield Fault(page, problem, line=page.line_of("category:"), about=problem)
 
 
 def find_stale(book: Book) -> Iterator[Fault]:

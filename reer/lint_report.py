@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from reer.lint import Finding, Report
+from reer.plain import without_controls
 
 
 def format_report(report: Report, *, with_pairs: bool) -> str:
@@ -17,7 +18,7 @@ def format_report(report: Report, *, with_pairs: bool) -> str:
         total += f", {len(report.accepted)} accepted"
     if not with_pairs:
         total += "; sources were not compared with what was said, which --pairs does"
-    return "\n".join([*lines, *([""] if lines else []), total])
+    return without_controls("\n".join([*lines, *([""] if lines else []), total]))
 
 
 def report_json(report: Report, rules: Mapping[str, str]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Articles as Markdown pages, in the Open Knowledge Format 0.2: front matter, claims, footnotes to their sources.
 
-Writing and reading round-trip, and what a person added by hand (remarks, keys of their own) comes back as it was.
+Writing and reading round-trip. What a person added by hand is kept: keys of their own as they are, remarks above the
+claims, wherever they stood. Comments in the front matter are lost.
 
     article = parse_article(path.read_text(), str(path))
     path.write_text(render_article(article))
@@ -12,10 +13,13 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from itertools import zip_longest
+from pathlib import Path
 from typing import Any, get_args
 
 import yaml
 
+from reer.folder import read_page
 from reer.manual import Article, Check, Claim, Source, Status
 from workbench.errors import DataError
 
@@ -33,7 +37,11 @@ _ENDED = re.compile(r" \(until (?P<until>\d{4}-\d{2}-\d{2})\)$")
 
 
 def render_article(article: Article) -> str:
-    """Write an article."""
+    """Write an article.
+
+    Raises:
+        ValueError: a claim or a quote would not be read back as it is.
+    """
     front: dict[str, Any] = {
         "type": TYPE,
         "title": article.title,
@@ -58,7 +66,17 @@ def render_article(article: Article) -> str:
     if history:
         body += ["", HISTORY, "", *(_render_claim(claim) for claim in history)]
     body += ["", *(f"[^{source.id}]: {source.quote}" for source in article.sources)]
+    _check_body("\n".join(body), (*article.current, *history), article)
     return f"---\n{head}---\n\n" + "\n".join(body) + "\n"
+
+
+def read_article(path: Path) -> Article:
+    """Read the article of a file.
+
+    Raises:
+        DataError: it is not UTF-8, or no article; names the file.
+    """
+    return parse_article(read_page(path), str(path))
 
 
 def parse_article(text: str, path: str | None = None) -> Article:
@@ -114,7 +132,7 @@ def _article(front: Mapping[str, Any], body: _Body) -> Article:
             Check(str(each["by"]), str(each["at"]), each.get("content"))
             for each in ([checks] if isinstance(checks, dict) else checks)
         ),
-        accepted=tuple(map(str, front.get("accepted") or ())),
+        accepted=_texts(front.get("accepted")),
         claims_made=int(front.get("claims_made") or 0),
         remarks=_trimmed([line for line in body.remarks if line not in (f"# {title}", description, HISTORY)]),
         extra={key: value for key, value in front.items() if key not in _OURS},
@@ -164,6 +182,12 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, date | datetime) else value
 
 
+def _texts(value: Any) -> tuple[str, ...]:
+    """A list of texts without empty ones; a value that is no list is one text."""
+    listed = value if isinstance(value, list) else [value]
+    return tuple(str(each) for each in listed if each is not None and str(each).strip())
+
+
 def _trimmed(lines: Sequence[str]) -> tuple[str, ...]:
     """Lines without empty ones at either end, and never two empty ones in a row."""
     kept = [line for place, line in enumerate(lines) if line or (place and lines[place - 1])]
@@ -176,6 +200,22 @@ def _render_claim(claim: Claim) -> str:
     notes = "".join(f"[^{id_}]" for id_ in claim.sources)
     ended = f" (until {claim.until})" if claim.until else ""
     return f"- [{claim.id}] {claim.text}{ended}{notes}"
+
+
+def _check_body(text: str, claims: Sequence[Claim], article: Article) -> None:
+    """Refuse a body that says something else when it is read."""
+    try:
+        body = _read_body(text.split("\n"), None)
+    except DataError as exc:
+        raise ValueError(f"article {article.category!r} cannot be written: {exc}") from exc
+    for claim, read in zip_longest(claims, body.claims):
+        if claim != read:
+            raise ValueError(f"claim {(claim or read)!r} of {article.category!r} would be read as {read!r}")
+    for source in article.sources:
+        if body.quotes.get(source.id) != source.quote:
+            raise ValueError(
+                f"source {source.id} of {article.category!r} would be read as {body.quotes.get(source.id)!r}"
+            )
 
 
 def _split(text: str, path: str | None) -> tuple[Mapping[str, Any], list[str]]:

@@ -90,6 +90,8 @@ class Git:
         """
         found = self.ask("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
         if found is None:
+            if self.ask("rev-parse", "--verify", "--quiet", "HEAD^{commit}") is None:
+                raise UsageError(f"nothing is committed yet in {self.top}; commit the manual with: git add, git commit")
             raise UsageError(f"{revision!r} names no commit of {self.top}; see: reer log MANUAL")
         return found
 

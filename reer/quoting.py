@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from reer.answer import Written
 from reer.ask import Found, Hit
+from reer.plain import without_controls
 from reer.trust import trust_record
 
 SILENT = "The manual is silent on this."
@@ -43,7 +43,7 @@ def format_answer(record: Mapping[str, Any]) -> str:
         lines += [f"{claim['citation']} {claim['text']}", *(f"    {each}" for each in _origins(claim))]
         lines += [f"    {_standing(claim['trust'])}", *_warnings(claim["trust"]), ""]
     text = "\n".join(lines).rstrip("\n")
-    return "".join(mark for mark in text if mark == "\n" or unicodedata.category(mark) != "Cc")
+    return without_controls(text)
 
 
 def _claim_record(hit: Hit, now: datetime) -> dict[str, Any]:

@@ -29,7 +29,8 @@ def ask(
 ) -> None:
     """Answer from a manual, with citations. Exit 1 when the manual is silent.
 
-    Claims are quoted; with --model a model words the answer, and one that no cited claim bears out is withheld.
+    Claims are quoted; with --model a model words the answer, and one with a value that no cited claim has is withheld;
+    whether the words follow from the claim is not checked.
     """
     from reer.answer import OFFERED, Written, write_answer
     from reer.ask import Finder
@@ -42,7 +43,7 @@ def ask(
 
         async def work() -> Written:
             async with writing(model, api_base) as road:
-                return await write_answer(road, question, found.hits[:OFFERED])
+                return await write_answer(road, found.question, found.hits[:OFFERED])
 
         written = run(work)
         if written.withheld:
@@ -77,7 +78,9 @@ def verify(
     manual: Manual,
     article: Annotated[str | None, typer.Argument(help="Article that was checked.", show_default=False)] = None,
     by: Annotated[str | None, typer.Option(help="Who checked: human:ID, process:ID or PRODUCER/VERSION.")] = None,
-    stale_after: Annotated[int, typer.Option(min=1, help="Days after which somebody has to look again.")] = 365,
+    stale_after: Annotated[
+        int, typer.Option(min=1, max=36500, help="Days after which somebody has to look again.")
+    ] = 365,
     status: Annotated[Status, typer.Option(help="What the article is from now on.")] = Status.stable,
     show: Annotated[bool, typer.Option("--list", help="Show how far each article may be trusted.")] = False,
     as_json: Json = False,

@@ -5,16 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from reer.build import INDEX, LOG, render_index
+from reer.build import render_index
 from reer.claim_diff import ManualDiff, diff_manuals
+from reer.folder import INDEX, LOG, NO_ARTICLES, is_page
 from reer.history import Entry, read_entry
 from reer.manual import Article
 from reer.page import parse_article, render_article
 from reer.plumbing import GitFailure
 from reer.repository import Repository
 from reer.trailers import REVERTS
-from reer.undo import undo_article
-from reer.versions import NO_ARTICLES, Versions
+from reer.undo import keep_ids, undo_article
+from reer.versions import Versions
 from workbench.errors import DataError, UsageError
 
 _CONFLICT = "conflict"
@@ -93,14 +94,15 @@ def _check(repository: Repository, revision: str) -> Entry:
 def _touched(repository: Repository, undone: Entry) -> list[str]:
     """Pages that a commit changed; the log is not among them."""
     before, after = repository.names(undone.parents[0]), repository.names(undone.hash)
-    return sorted(name for name in {*before, *after} - {LOG} if before.get(name) != after.get(name))
+    names = [name for name in {*before, *after} if is_page(name) or name in NO_ARTICLES]
+    return sorted(name for name in names if name != LOG and before.get(name) != after.get(name))
 
 
 def _undo_page(repository: Repository, name: str, parent: str, commit: str) -> str | None:
     """The text of a page without a commit; None when there is no page then."""
     before, after, now = (repository.text(name, revision) for revision in (parent, commit, "HEAD"))
     if now == after:
-        return before
+        return _with_ids(name, before, now)
     if name in NO_ARTICLES:
         return now if None in (before, after, now) else _undo_lines(repository, name, before, after, now)
     was, made, is_ = (
@@ -112,6 +114,18 @@ def _undo_page(repository: Repository, name: str, parent: str, commit: str) -> s
     except DataError as exc:
         raise DataError(f"{commit[:10]} cannot be undone: {exc}", path=repository.folder / name) from exc
     return None if undone is None else before if undone == was else render_article(undone)
+
+
+def _with_ids(name: str, before: str | None, now: str | None) -> str | None:
+    """A page as it was to the byte, unless a claim that it gets would have the id of one that goes."""
+    if before is None or now is None or not is_page(name):
+        return before
+    try:
+        was = parse_article(before)
+        kept = keep_ids(was, parse_article(now))
+    except DataError:  # one of the two was broken by hand
+        return before
+    return before if kept is was else render_article(kept)
 
 
 def _undo_lines(repository: Repository, name: str, before: str | None, after: str | None, now: str | None) -> str:
@@ -137,7 +151,7 @@ def _with_pages(
     """The articles once these pages are as they will be."""
     kept = {slug: article for slug, article in articles.items() if files[slug] not in pages}
     for name, text in pages.items():
-        if name not in NO_ARTICLES and text is not None:
+        if is_page(name) and text is not None:
             article = parse_article(text, name)
             kept[article.category] = article
     return dict(sorted(kept.items()))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from reer.build import INDEX, LOG
+from reer.folder import name_problem, page_paths
 from reer.manual import Article
-from reer.page import parse_article
+from reer.page import read_article
 from workbench.errors import DataError, UsageError
 
 
@@ -15,16 +15,21 @@ def load_manual(folder: Path) -> dict[str, Article]:
 
     Raises:
         UsageError: the folder holds none.
-        DataError: an article is not one, or two are of one category; names the file.
+        DataError: a page is no article, or not named after its category; names the file.
     """
-    articles: dict[str, Article] = {}
-    for path in sorted(folder.glob("*.md")) if folder.is_dir() else []:
-        if path.name in (INDEX, LOG, "README.md") or path.name.startswith("."):
-            continue
-        article = parse_article(path.read_text(encoding="utf-8"), str(path))
-        if article.category in articles:
-            raise DataError(f"category {article.category!r} has an article already; merge the two", path=path)
-        articles[article.category] = article
+    articles = {path.stem: load_page(path) for path in page_paths(folder)}
     if not articles:
         raise UsageError(f"{folder} holds no article; build one with: reer build-manual PAIRS --out {folder}")
     return articles
+
+
+def load_page(path: Path) -> Article:
+    """The article of a page of a manual.
+
+    Raises:
+        DataError: it is no article, or not named after its category.
+    """
+    article = read_article(path)
+    if problem := name_problem(path.name, article.category):
+        raise DataError(problem, path=path)
+    return article

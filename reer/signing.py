@@ -11,9 +11,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from reer.build import INDEX, LOG
+from reer.folder import LOG, page_paths, read_page
 from reer.manual import Article, Check, Status
-from reer.page import parse_article, render_article
+from reer.page import render_article
+from reer.shelf import load_page
 from reer.trust import digest
 from workbench.errors import UsageError
 from workbench.jsonl import write_atomic
@@ -46,17 +47,17 @@ def sign_page(folder: Path, category: str, signed: Callable[[Article], Article])
 
     Raises:
         UsageError: the manual has no such article.
-        DataError: the page is no article; names the file.
+        DataError: the page is no article, or the log is not UTF-8; names the file.
     """
-    pages = {path.stem: path for path in sorted(folder.glob("*.md")) if path.name not in (INDEX, LOG, "README.md")}
+    pages = {path.stem: path for path in page_paths(folder)}
     if category not in pages:
         raise UsageError(f"{folder} has no article {category!r}; {suggest(category, list(pages))}")
     path = pages[category]
-    article = signed(parse_article(path.read_text(encoding="utf-8"), str(path)))
+    article = signed(load_page(path))
     check = article.verified[-1]
-    write_atomic(path, render_article(article))
     log = folder / LOG
-    told = log.read_text(encoding="utf-8") if log.exists() else "# Log\n"
+    told = read_page(log) if log.exists() else "# Log\n"
+    write_atomic(path, render_article(article))
     line = f"* **Verification**: [{article.title}]({path.name}) by {check.by}, now {article.status}"
     write_atomic(log, enter(told, check.at[:10], line))
     return article

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from reer.options import Json, run, scoring
 from workbench import console
+
+if TYPE_CHECKING:
+    from reer.pairs import Pair
 
 app = typer.Typer()
 
@@ -51,6 +54,8 @@ def trace(
 
     What counts is the gain on other replies of the same category, above that on other categories'.
 
+    Pairs that name no category have the one that categories.toml beside them gives, where there is one.
+
     Exit 1 when no trace has any. A run that was stopped goes on with --resume.
     """
     from reer.pairs import load_pairs
@@ -64,7 +69,8 @@ def trace(
             f"{len(loaded.repeated)} pairs repeat earlier ones and are left out, the first {loaded.repeated[0]!r}"
         )
     plan = Plan(steps, expansion, stop, max_overlap, seed)
-    job = Job(pairs, loaded.pairs, model, scorer, plan, limit=limit, max_calls=max_calls)
+    members, files = _categorized(loaded.pairs, pairs.with_name("categories.toml"))
+    job = Job(pairs, members, model, scorer, plan, limit=limit, max_calls=max_calls, categories=files)
     report = finished_report(job, out, time.time) if resume else None
     if report is None:
         report = run(lambda: _search(job, out, api_base, scorer_api_base, resume=resume))
@@ -75,6 +81,15 @@ def trace(
         console.say(f"traces {out / TRACES}")
     if not report["useful"]:
         raise typer.Exit(1)
+
+
+def _categorized(pairs: tuple[Pair, ...], path: Path) -> tuple[tuple[Pair, ...], tuple[Path, ...]]:
+    """Pairs with the categories that lie beside them, and the files that were read for it."""
+    from reer.assignments import NAME, with_categories
+
+    if not path.exists() or all(pair.category is not None for pair in pairs):
+        return pairs, ()
+    return with_categories(pairs, path), (path, path.with_name(NAME))
 
 
 async def _search(job: Any, out: Path, api_base: str | None, scorer_api_base: str | None, *, resume: bool) -> Any:

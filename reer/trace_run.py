@@ -54,6 +54,8 @@ class Job:
     """Pairs that get a trace: the first ones."""
     max_calls: int | None = None
     """Of the writer, retries included; it decides no result, so a run may be resumed with another."""
+    categories: tuple[Path, ...] = ()
+    """Files that the categories of the pairs come from, where the pairs name none."""
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -64,7 +66,7 @@ class Job:
     def inputs(self) -> Inputs:
         """Seed and hashes."""
         prompts = {f"reer/{name}": load(name).sha256 for name in ("trace", "segment")}
-        return Inputs(self.plan.seed, prompts, {self.file.name: digest_file(self.file)})
+        return Inputs(self.plan.seed, prompts, {path.name: digest_file(path) for path in (self.file, *self.categories)})
 
 
 @dataclass(frozen=True, slots=True)

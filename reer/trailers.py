@@ -59,10 +59,10 @@ def one_line(text: str) -> str:
 
 
 def count(value: str | None) -> int | None:
-    """How many a trailer speaks of: its leading number, else the items that commas part; None without the trailer."""
+    """How many a trailer speaks of: a number alone or before a word, else items parted by commas; None without one."""
     if not value:
         return None
-    number = re.match(r"\d+(?![\w.-])", value)
+    number = re.match(r"\d+(?=\s*$|\s+[^\W\d])", value)
     return int(number[0]) if number else len([each for each in value.split(",") if each.strip()])
 
 

@@ -16,22 +16,28 @@ from reer.manual import Article, Check
 from workbench.errors import DataError
 
 
-def read_instant(text: str) -> datetime:
-    """An ISO moment as a time with its offset; one without is of UTC.
+def read_instant(article: Article, name: str, text: str) -> datetime:
+    """A moment of an article as a time with its offset; one without is of UTC.
+
+    Args:
+        article: that has it.
+        name: of the key that it stands under, for the error.
+        text: in ISO 8601.
 
     Raises:
-        DataError: it is none.
+        DataError: it is none; names the article.
     """
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as exc:
-        raise DataError(f"{text!r} is no ISO 8601 moment; write it as 2026-11-25T10:00:00Z") from exc
+        where = f"{name} of article {article.category!r}"
+        raise DataError(f"{where}: {text!r} is no ISO 8601 moment; write it as 2026-11-25T10:00:00Z") from exc
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def is_stale(article: Article, now: datetime) -> bool:
     """Whether somebody has to look again."""
-    return article.stale_after is not None and now >= read_instant(article.stale_after)
+    return article.stale_after is not None and now >= read_instant(article, "stale_after", article.stale_after)
 
 
 def digest(article: Article) -> str:
@@ -44,7 +50,7 @@ def digest(article: Article) -> str:
 def last_check(article: Article) -> Check | None:
     """The newest check of those that give the article its tier: a nightly process renews no person's word."""
     people = [check for check in article.verified if check.by.startswith("human:")]
-    return max(people or article.verified, key=lambda check: read_instant(check.at), default=None)
+    return max(people or article.verified, key=lambda check: read_instant(article, "verified", check.at), default=None)
 
 
 def changed_since(article: Article) -> bool:
@@ -54,7 +60,8 @@ def changed_since(article: Article) -> bool:
         return False
     if check.content is not None:
         return check.content != digest(article)
-    return read_instant(article.generated_at) > read_instant(check.at)
+    made = read_instant(article, "generated", article.generated_at)
+    return made > read_instant(article, "verified", check.at)
 
 
 def trust_record(article: Article, now: datetime) -> dict[str, Any]:

@@ -47,7 +47,14 @@ def undo_article(before: Article | None, after: Article | None, now: Article | N
     cited = {id_ for claim in claims for id_ in claim.sources}
     made = {source.id for source in after.sources} - {source.id for source in (before.sources if before else ())}
     kept = tuple(source for source in sources if source.id in cited or source.id not in made)
-    return dataclasses.replace(undone, claims=tuple(claims), sources=kept)
+    made = (before or now).claims_made
+    return keep_ids(dataclasses.replace(undone, claims=tuple(claims), sources=kept, claims_made=made), now)
+
+
+def keep_ids(article: Article, now: Article) -> Article:
+    """An article that gives no id out again which one that it replaces has given."""
+    highest = now.highest_claim
+    return article if article.highest_claim >= highest else dataclasses.replace(article, claims_made=highest)
 
 
 def _undo_claim(

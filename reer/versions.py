@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from reer.build import INDEX, LOG
+from reer.folder import is_page, page_paths
 from reer.manual import Article
-from reer.page import parse_article
+from reer.page import parse_article, read_article
 from reer.repository import Repository
 from workbench.errors import DataError
-
-NO_ARTICLES = (INDEX, LOG, "README.md")
-"""Pages of a manual that are no articles."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +40,7 @@ class Versions:
         commit = self.repository.git.resolve(revision)
         found: list[tuple[str, str, Article]] = []
         for name, blob in self.repository.names(commit).items():
-            if name in NO_ARTICLES:
+            if not is_page(name):
                 continue
             where = f"{revision}:{self.repository.prefix}{name}"
             if blob not in self._parsed:
@@ -60,15 +56,8 @@ class Versions:
         Raises:
             DataError: a page is no article.
         """
-        paths = [path for path in sorted(self.repository.folder.glob("*.md")) if path.name not in NO_ARTICLES]
-        return _version((path.name, str(path), _read(path)) for path in paths if not path.name.startswith("."))
-
-
-def _read(path: Path) -> Article:
-    try:
-        return parse_article(path.read_text(encoding="utf-8"), str(path))
-    except UnicodeDecodeError as exc:
-        raise DataError("is not UTF-8; restore it with git", path=path) from exc
+        paths = page_paths(self.repository.folder)
+        return _version((path.name, str(path), read_article(path)) for path in paths)
 
 
 def _version(found: Iterable[tuple[str, str, Article]]) -> Version:

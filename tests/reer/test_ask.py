@@ -72,6 +72,13 @@ def test_an_empty_question_is_refused_and_one_of_small_words_finds_nothing():
     assert Finder(MANUAL).find("What is it?").shown == ()
 
 
+@pytest.mark.parametrize("encode", [None, by_words], ids=["words alone", "embeddings"])
+def test_a_question_with_bytes_that_are_no_text_is_answered(encode):
+    found = Finder(MANUAL, encode).find(f"{QUESTION} \udcff\ud800")
+    assert found.question == f"{QUESTION} ??" and found.hits[0].citation == "[cards:c1]"
+    answer_record(found, None, NOW)["question"].encode()
+
+
 def test_the_bar_sinks_with_the_length_of_the_question():
     bar = Bar(1.0, 0.25)
     assert bar.at(0) == bar.at(1) == 1.0

@@ -53,7 +53,9 @@ def test_a_manual_holds_what_helps_with_other_calls_and_its_sources(tmp_path):
     assert (ended.text, ended.until) == ("A lost card costs 9 euros.", "2025-11-01")
     assert [row["category"] for row in report["articles"]] == ["cards", "loans"]
     assert "[Cards](cards.md)" in (tmp_path / "m" / "index.md").read_text()
-    assert "## 1970-01-01\n\n* **Creation**: [Cards](cards.md)" in (tmp_path / "m" / "log.md").read_text()
+    log = (tmp_path / "m" / "log.md").read_text()
+    assert "## 1970-01-01\n\n* **Creation**: [Cards](cards.md)" in log
+    assert f"{report['articles'][0]['refused']} facts that saved too little, 0 that found no room\n" in log
 
 
 def test_the_budget_is_kept(tmp_path):

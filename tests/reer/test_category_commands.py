@@ -4,6 +4,8 @@ import json
 import pytest
 from typer.testing import CliRunner
 
+from reer.assignments import Assignment, keep_others, read_assignments
+from reer.categories import CategoriesFile
 from reer.commands import app
 from reer.pairs import load_files
 from workbench.errors import DataError, UsageError
@@ -50,6 +52,34 @@ def test_categories_are_found_renamed_by_hand_and_grown(tmp_path):
     before = file.read_bytes()
     assert "plastic" in run("categories", pairs, more, "--anew", "--min", 2, "--max", 2)
     assert file.read_bytes() == before
+
+
+@pytest.mark.skipif(not INSTALLED, reason="the extra `local` is not installed")
+def test_pairs_that_are_not_given_this_time_keep_their_place(tmp_path):
+    pairs, file = write(tmp_path / "pairs.jsonl"), tmp_path / "categories.toml"
+    file.write_text('[categories]\ncards = "Cards, PINs."\nloans = "Loans."\n')
+    run("categories", pairs)
+    before = read_assignments(tmp_path / "assignments.jsonl")
+    run("categories", write(tmp_path / "more.jsonl", ["A card that the machine kept comes back."], first=9), "-o", file)
+    after = read_assignments(tmp_path / "assignments.jsonl")
+    assert list(after) == [*before, "p9"] and all(after[id_] == each for id_, each in before.items())
+
+
+def test_renamed_merged_and_moved_pairs_that_are_not_given_follow():
+    before = [Assignment(f"p{n}", f"k{n % 3}-old", 0.5, "cluster", f"k0{n % 3}") for n in range(5)]
+    file = CategoriesFile(
+        categories={"plastic": "x", "k1-old": "y"}, found={"k00": "plastic", "k01": "k1-old"}, moved={"p4": "plastic"}
+    )
+    new = Assignment("p9", "plastic", 0.1, "cluster", "k00")
+    kept = keep_others({each.id: each for each in before}, [new, before[1]], file)
+    assert kept == (
+        Assignment("p0", "plastic", None, "cluster", "k00"),
+        before[1],
+        Assignment("p2", "k2-old", 0.5, "cluster", None),
+        Assignment("p3", "plastic", None, "cluster", "k00"),
+        Assignment("p4", "plastic", None, "person", "k01"),
+        new,
+    )
 
 
 def test_a_manual_of_pairs_without_categories_needs_them_found_first(tmp_path):

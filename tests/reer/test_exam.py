@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+import dataclasses
+import sys
 import xml.etree.ElementTree as ET
 
 import anyio
 import numpy as np
 import pytest
 
+import cli
 from lm.fake import Scripted
 from lm.road import Road
 from lm.scores import Scorer
+from reer import exam_commands
 from reer.answers import Answers
 from reer.books import Shelf, count_rote, load_key, match_by_rote, open_books
 from reer.exam import Answered, Examiners, sit_exam
@@ -17,8 +21,10 @@ from reer.manual import context_text
 from reer.shelf import load_manual
 from reer.tables import format_exam
 from tests.reer.builders import Reader, by_words, make_pair
+from tests.reer.git_builders import make_repository
 from tests.reer.test_build import PAIRS, TEST, build
 from workbench.errors import DataError, UsageError
+from workbench.jsonl import append_jsonl
 
 
 def exam(folder, pairs=TEST, *, answer=None, **books):
@@ -87,6 +93,20 @@ def test_rote_matches_to_the_letter_then_without_marks_then_the_nearest():
     assert count_rote(said, asked) == {"exact": 2, "normalised": 0, "nearest": 1}
 
 
+def test_rote_passes_over_the_own_call_and_takes_the_next_with_the_same_question():
+    first = make_pair(1, "One.", call="own")
+    second = dataclasses.replace(make_pair(2, "Two."), x=first.x)
+    asked = dataclasses.replace(make_pair(3, "", call="own"), x=first.x)
+    (rote,) = match_by_rote([first, second], [asked])
+    assert (rote.how, rote.reply) == ("exact", "Two.")
+
+
+def test_transcripts_of_the_own_call_alone_are_refused(tmp_path):
+    build(tmp_path / "m")
+    with pytest.raises(UsageError, match="of 'call11', and the transcripts hold no other"):
+        exam(tmp_path / "m", transcripts=TEST[:1])
+
+
 def test_transcripts_take_no_more_room_than_the_article(tmp_path):
     build(tmp_path / "m")
     report = exam(tmp_path / "m", transcripts=[*PAIRS, *TEST])
@@ -121,3 +141,52 @@ def test_a_key_without_statements_is_refused(tmp_path):
     path.write_text('{"id": "a", "category": "cards", "statement": "So."}\n{"id": "b"}\n')
     with pytest.raises(DataError, match=r"key.jsonl:2: a fact of a key has a category and a statement"):
         load_key(path)
+
+
+@pytest.fixture
+def reer(monkeypatch, capsys):
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["reer", *map(str, arguments)])
+        with pytest.raises(SystemExit) as caught:
+            cli.reer()
+        return int(caught.value.code or 0), *capsys.readouterr()
+
+    return run
+
+
+def write_pairs(path, pairs=TEST):
+    for pair in pairs:
+        record = {**dataclasses.asdict(pair), "x": [dataclasses.asdict(turn) for turn in pair.x], "date": None}
+        append_jsonl(path, record)
+    return path
+
+
+def test_what_is_wrong_with_an_exam_is_said_before_a_model_is_opened(tmp_path, reer):
+    build(tmp_path / "m")
+    pairs, key = write_pairs(tmp_path / "p.jsonl"), tmp_path / "key.jsonl"
+    append_jsonl(key, {"id": "a", "category": "cards", "statement": "So."})
+    asked = ("exam", tmp_path / "m", pairs, "--model", "embeded")
+    code, out, err = reer(*asked, "--key", key)
+    assert (code, out) == (2, "") and "key.jsonl:1: lacks 'value'" in err
+    seen = write_pairs(tmp_path / "seen.jsonl", PAIRS[:1])
+    assert "which the manual was built from" in reer("exam", tmp_path / "m", seen, "--model", "embeded")[2]
+    assert "'embeded' cannot score" in reer(*asked)[2]
+
+
+def test_a_picture_that_cannot_be_written_takes_no_report_away(tmp_path, reer, monkeypatch):
+    build(tmp_path / "m")
+    report = exam(tmp_path / "m")
+    monkeypatch.setattr(exam_commands, "_sit", lambda *_: report)
+    pairs, picture = write_pairs(tmp_path / "p.jsonl"), tmp_path / "new" / "exam.svg"
+    code, out, err = reer("exam", tmp_path / "m", pairs, "--picture", picture)
+    assert code == 0 and out == format_exam(report) + "\n" and "exam.svg" in err
+    assert picture.read_text() == draw_ladder(report)
+    code, out, _ = reer("exam", tmp_path / "m", pairs, "--picture", picture.parent)
+    assert code == 2 and out == format_exam(report) + "\n"
+
+
+def test_a_first_draft_that_a_commit_lacks_is_refused(tmp_path, reer, monkeypatch):
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+    repository = make_repository(tmp_path / "top")
+    code, out, err = reer("exam", repository.folder, write_pairs(tmp_path / "p.jsonl"), "--first", "HEAD~1")
+    assert (code, out) == (2, "") and "has no article" in err and "reer log" in " ".join(err.split())

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import cli
-from reer.git_commands import commit_build
+from reer.opening import commit_build
 from reer.repository import Repository
 from tests.reer.builders import make_pair
 from tests.reer.git_builders import AT, git, make_page, make_repository, with_text
@@ -109,7 +109,7 @@ def test_a_built_manual_is_one_commit_and_signed_by_the_toolkit_without_a_name(r
     folder.mkdir()
     (folder / "cards.md").write_text(make_page())
     (folder / "index.md").write_text("# Articles\n")
-    commit_build(folder, [make_pair(1, "a"), make_pair(2, "b"), make_pair(3, "c", call="call1")])
+    commit_build(folder, [make_pair(1, "a"), make_pair(2, "b"), make_pair(3, "c", call="call1")], at=AT)
     assert "commits are signed openbook <openbook@localhost>" in capsys.readouterr().err
     (entry,) = Repository.open(folder).history()
     assert entry.trailers == {"Pairs": "3", "Sources": "2 calls"} and git(folder, "status", "--porcelain") == ""
@@ -120,3 +120,35 @@ def test_a_place_that_takes_no_commit_is_refused_before_the_build(reer, manual, 
     append_jsonl(tmp_path / "pairs.jsonl", {"id": "p1", "conversation": "c", "turn": 1, "x": [], "y": "Hi."})
     code, _, err = reer("build-manual", tmp_path / "pairs.jsonl", "--out", manual.parent / "new" / "m", "--git")
     assert code == 2 and "detached" in err and not (manual.parent / "new").exists()
+
+
+@pytest.mark.parametrize("place", ["m", "m/cards.md"])
+def test_a_place_that_holds_something_is_refused_before_a_model_is_opened(reer, tmp_path, place):
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m" / ".hidden").write_text("")
+    (tmp_path / "m" / "cards.md").write_text("x")
+    record = {"id": "p1", "conversation": "c", "turn": 1, "x": [], "y": "Hi.", "category": "cards"}
+    append_jsonl(tmp_path / "pairs.jsonl", record)
+    (tmp_path / "categories.toml").write_text('[categories]\ncards = "Cards."\n')
+    asked = ("build-manual", tmp_path / "pairs.jsonl", "--model", "embeded", "--out")
+    code, _, err = reer(*asked, tmp_path / place)
+    assert code == 2 and ("'cards.md' lies there" if place == "m" else "is a file") in " ".join(err.split())
+    assert "'embeded' cannot score" in reer(*asked, tmp_path / "new")[2]
+
+
+def test_a_repository_without_a_commit_says_so(reer, tmp_path):
+    git(tmp_path, "init", "-q")
+    (tmp_path / "cards.md").write_text(make_page())
+    code, out, err = reer("diff", tmp_path)
+    assert (code, out) == (2, "") and "nothing is committed yet" in err
+
+
+def test_what_was_said_cannot_steer_a_terminal(reer, manual):
+    repository = Repository.open(manual)
+    said = "A lost card\x1b[2J costs 16 euros to replace."
+    repository.commit({"cards.md": make_page(*with_text(said))}, "cards: 16 euros", {}, at=AT)
+    (manual / "cards.md").write_text(make_page(*with_text(f"{said}\x07")))
+    git(manual, "commit", "-qam", "by hand \x1b[31m")
+    for verb in (["log"], ["diff", "HEAD~2"], ["blame", "cards:c1"], ["lint"]):
+        _, out, _ = reer(verb[0], manual, *verb[1:])
+        assert out and not set(out) & {"\x1b", "\x07"}

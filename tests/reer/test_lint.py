@@ -40,7 +40,7 @@ def change(path, old, new):
         ("cards.md", "category: cards\n", "", "unreadable", 1),
         ("cards.md", "72 euros a year.[^s2]", "72 euros a year.", "unreadable", "- [c2] A small"),
         ("cards.md", "[^s1]\n", "[^s9]\n", "unreadable", "- [c1]"),
-        ("cards.md", "category: cards", "category: loans", "unreadable", 1),
+        ("cards.md", "category: cards", "category: loans", "unreadable", "category:"),
         ("cards.md", "title: Cards", "title: Cards\nstale_after: '2026-11-24'", "stale", "stale_after"),
         ("cards.md", "title: Cards", "title: Cards\nstale_after: soon", "impossible", "stale_after"),
         ("cards.md", "turn: 2", "turn: 2\n  last_modified: '2026-02-31T00:00:00Z'", "impossible", "- id: s1"),
@@ -107,6 +107,16 @@ def test_an_accepted_key_of_a_claim_that_is_gone_is_dropped_with_the_next_one(ma
     assert parse_article((manual / "cards.md").read_text()).accepted == ("stale:page:0", f"{finding.key} 2026-11-25")
 
 
+@pytest.mark.parametrize("before", ["['', null]", "stale:page:0"])
+def test_entries_that_are_empty_or_no_list_do_no_harm(manual, before):
+    change(manual / "cards.md", "title: Cards", f"title: Cards\naccepted: {before}")
+    change(manual / "cards.md", "costs 12 euros.[^", "costs 13 euros.[^")
+    (finding,) = report_of(manual).findings
+    accept(load_book(manual, NOW), report_of(manual), [finding.key], None)
+    kept = ("stale:page:0",) if before == "stale:page:0" else ()
+    assert parse_article((manual / "cards.md").read_text()).accepted == (*kept, f"{finding.key} 2026-11-25")
+
+
 def test_what_cannot_be_accepted_is_refused(manual):
     change(manual / "index.md", "# Articles", "# Articles\n\n* [Old](old.md) - Gone.")
     book, report = load_book(manual, NOW), report_of(manual)
@@ -171,4 +181,6 @@ def test_the_verb_exits_with_2_where_it_cannot(manual, tmp_path, monkeypatch, ca
     code, _, err = run(monkeypatch, capsys, tmp_path / "none")
     assert (code, "holds no article" in err) == (2, True)
     assert run(monkeypatch, capsys, manual, "--rule", "orphans")[0] == 2
+    code, _, err = run(monkeypatch, capsys, manual, "--by", "human:vale")
+    assert (code, "give --accept KEY with it" in err) == (2, True)
     assert run(monkeypatch, capsys, manual, "--accept", "x")[0] == 2

@@ -4,8 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reer.citations import as_sentence
 from reer.manual import Article, Check, Claim, Source, context_text
 from reer.page import parse_article, render_article
+from reer.statements import Statement
+from tests.reer.builders import make_pair
 from workbench.errors import DataError
 
 LINES = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), min_size=1, max_size=30).map(
@@ -107,6 +110,39 @@ def test_what_a_person_added_by_hand_stays():
     assert "Ask Ms Vale before you change this.\n\nShe knows.\n" in again and "owner: Ms Vale" in again
     assert parse_article(again) == article
     assert "Vale" not in context_text(article)
+
+
+@pytest.mark.parametrize(
+    ("said", "text"),
+    [
+        ("the fee is 9 euros (until 2026-01-02)", "The fee is 9 euros until 2026-01-02"),
+        ("the fee is 9 euros [^1]", "The fee is 9 euros [1]"),
+        ("9 euros (until 2026-01-02) (until 2026-01-03)", "9 euros (until 2026-01-02) until 2026-01-03"),
+        ("the fee (until 2026-01-02) is 9 euros.", "The fee (until 2026-01-02) is 9 euros."),
+    ],
+)
+def test_words_that_look_like_marks_of_a_page_are_read_back_as_words(said, text):
+    statement = Statement(said, make_pair(1, said), 0, len(said), ())
+    claim = Claim("c1", as_sentence(statement), ("p1.0",))
+    assert claim.text == text
+    article = dataclasses.replace(ARTICLE, claims=(claim,))
+    assert parse_article(render_article(article)) == article
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"claims": (Claim("c1", "9 euros (until 2026-01-02)", ("p1.0",)),)},
+        {"claims": (Claim("c1", "9 euros [^1]", ("p1.0",)),)},
+        {"claims": (Claim("c1", "9 euros\nand more", ("p1.0",)),)},
+        {"claims": (Claim("c1", "9 euros", ()),)},
+        {"remarks": ("- [c9] 9 euros[^p1.0]",)},
+        {"sources": (dataclasses.replace(SOURCE, quote="two\nlines"),)},
+    ],
+)
+def test_what_would_not_be_read_back_is_not_written(changes):
+    with pytest.raises(ValueError, match="cards"):
+        render_article(dataclasses.replace(ARTICLE, **changes))
 
 
 @pytest.mark.parametrize(

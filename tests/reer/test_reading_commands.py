@@ -101,6 +101,7 @@ def test_verify_signs_and_lists(manual, reer):
         ([], "give an ARTICLE with --by"),
         (["cards", "--by", "human:vale", "--list"], "give an ARTICLE with --by"),
         (["card", "--by", "human:vale"], "did you mean 'cards'?"),
+        (["cards", "--by", "human:vale", "--stale-after", "99999"], "36500"),
         (["cards", "--by", "vale"], "names nobody who could check"),
         (["cards", "--by", "human:vale", "--status", "new"], "'new' is not one of"),
     ],

@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 
 from reer.manual import Claim
@@ -34,6 +36,21 @@ def test_the_latest_commit_is_undone_to_the_byte(repository):
     entry = repository.history()[0]
     assert (entry.hash, entry.trailers) == (done.commit, {"Reverts": hash_})
     assert git(repository.git.top, "status", "--porcelain") == ""
+
+
+def test_an_id_is_not_given_out_again_after_a_revert(repository):
+    pin = dataclasses.replace(PIN, id="c4")
+    commit(repository, cards=make_page(*CLAIMS, pin))
+    revert_commit(repository, "HEAD", at=AT)
+    assert Versions(repository).here().articles["cards"].next_claim_id() == "c5"
+    hash_ = commit(repository, cards=make_page(*CLAIMS, dataclasses.replace(pin, id="c5")))
+    commit(
+        repository,
+        loans=make_page(PIN, category="loans"),
+        cards=make_page(*CLAIMS[:2], dataclasses.replace(pin, id="c5")),
+    )
+    revert_commit(repository, hash_, at=AT)
+    assert Versions(repository).here().articles["cards"].next_claim_id() == "c6"
 
 
 def test_an_older_commit_is_undone_and_later_claims_stay(repository):

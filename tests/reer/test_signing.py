@@ -68,7 +68,7 @@ def test_time_passes_at_the_instant_itself():
     assert not is_stale(article, NOW + timedelta(days=90, seconds=-1))
     assert is_stale(article, NOW + timedelta(days=90))
     assert not is_stale(ARTICLE, NOW)
-    with pytest.raises(DataError, match="'soon' is no ISO 8601 moment"):
+    with pytest.raises(DataError, match="stale_after of article 'cards': 'soon' is no ISO 8601 moment"):
         is_stale(dataclasses.replace(ARTICLE, stale_after="soon"), NOW)
 
 

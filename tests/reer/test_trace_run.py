@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from contextlib import closing, contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import anyio
@@ -294,6 +294,31 @@ def test_the_report_of_a_finished_run_is_printed_and_its_verdict_is_the_exit_cod
     assert "4 pairs: 0 traces" in capsys.readouterr().out
     assert reer(str(file), "--out", str(out), *same, "--seed", "1") == 2
     assert "seed was 0, is now 1" in capsys.readouterr().err
+
+
+def test_categories_beside_the_pairs_count_and_are_inputs_of_the_run(tmp_path, capsys, monkeypatch):
+    file, out = write_pairs(tmp_path / "p.jsonl", [replace(pair, category=None) for pair in PAIRS]), tmp_path / "r"
+    (tmp_path / "categories.toml").write_text('[categories]\ncards = "Cards."\n')
+    assigned = "".join(
+        json.dumps({"id": pair.id, "category": "cards", "margin": 1.0, "by": "cluster"}) + "\n" for pair in PAIRS
+    )
+    (tmp_path / "assignments.jsonl").write_text(assigned)
+    jobs = []
+
+    async def search(job, *_, **__):
+        jobs.append(job)
+        return {"useful": 0}
+
+    monkeypatch.setattr("reer.trace_commands._search", search)
+    assert reer(str(file), "--out", str(out), "--json") == 1
+    assert {pair.category for pair in jobs[0].pairs} == {"cards"}
+    before = jobs[0].inputs.data
+    assert set(before) == {"p.jsonl", "categories.toml", "assignments.jsonl"}
+    (tmp_path / "categories.toml").write_text('[categories]\ncards = "All cards."\n')
+    assert jobs[0].inputs.data["categories.toml"] != before["categories.toml"]
+    (tmp_path / "assignments.jsonl").unlink()
+    assert reer(str(file), "--out", str(out)) == 2
+    assert "find categories first" in capsys.readouterr().err
 
 
 @pytest.mark.embedded

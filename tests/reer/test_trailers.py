@@ -64,7 +64,17 @@ def test_a_message_needs_words_and_keys_are_plain():
 
 
 @pytest.mark.parametrize(
-    ("value", "n"), [(None, None), ("", None), ("12", 12), ("p1, p2", 2), ("20 calls", 20), ("01-b01", 1)]
+    ("value", "n"),
+    [
+        (None, None),
+        ("", None),
+        ("12", 12),
+        ("p1, p2", 2),
+        ("20 calls", 20),
+        ("01-b01", 1),
+        ("1042, 1043", 2),
+        ("7 ", 7),
+    ],
 )
 def test_a_trailer_counts(value, n):
     assert count(value) == n
