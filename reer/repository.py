@@ -150,11 +150,12 @@ class Repository:
         changed = {path for path in {*head, *blobs} if head.get(path) != blobs.get(path)}
         return sorted(odd | {path.removeprefix(self.prefix) for path in changed})
 
-    def history(self, *, limit: int | None = None, first_parent: bool = False) -> list[Entry]:
-        """Commits that touch the manual, newest first."""
+    def history(self, *, name: str | None = None, limit: int | None = None, first_parent: bool = False) -> list[Entry]:
+        """Commits that touch the manual, or one page of it, newest first."""
         if self._head() is None:
             return []
-        return read_history(self.git, self.prefix or ".", limit=limit, first_parent=first_parent)
+        path = f"{self.prefix}{name}" if name else self.prefix or "."
+        return read_history(self.git, path, limit=limit, first_parent=first_parent)
 
     def text(self, name: str, revision: str) -> str | None:
         """A page as a commit has it; None when it has none of this name."""

@@ -41,7 +41,7 @@ def test_an_edit_is_one_commit_with_its_trailers(top, manual):
     assert (entry.hash, entry.subject, entry.author) == (hash_, "cards: 14 euros", "Vale")
     assert (entry.at, entry.trailers) == ("2026-09-21T14:14:20+00:00", trailers)
     assert first.trailers == {"Pairs": "3"} and entry.parents == (first.hash,)
-    assert repository.history(limit=1) == [entry]
+    assert repository.history(name="index.md") == [first] and repository.history(limit=1) == [entry]
 
 
 def test_the_users_staged_unsaved_and_untracked_work_survives(top):
