@@ -59,7 +59,7 @@ def _answer_lines(report: Mapping[str, Any]) -> list[str]:
 
 
 def _line(name: str, first: str, second: str, last: object = "") -> str:
-    return f"{name:<26}{first:<26}{second:<26}{last}".rstrip()
+    return f"{name:<28}{first:<26}{second:<26}{last}".rstrip()
 
 
 def _plain(interval: Mapping[str, float] | None) -> str:

@@ -181,13 +181,6 @@ def test_a_run_goes_on_from_what_a_person_has_changed_since(tmp_path):
     assert read_pasts(Repository.open(folder), {"cards": "another"}) == {"cards": []}
 
 
-def test_an_article_keeps_the_name_of_its_file(tmp_path):
-    folder = make_manual(tmp_path, page="all-about-cards.md")
-    assert accepted(run(folder, max_edits=1))
-    assert sorted(path.name for path in folder.glob("*.md")) == ["all-about-cards.md", "log.md"]
-    assert FEE in texts(cards(folder))
-
-
 def test_a_log_that_another_run_has_written_to_is_no_obstacle(whole, tmp_path):
     folder = make_manual(tmp_path)
     keeper = Keeper(Repository.open(folder), lambda: AT)
