@@ -61,7 +61,6 @@ def refine(
     than the noise of that figure, and answers to them no less like the expert's.
 
     With --writer a model proposes facts and shorter words too: checked by code first, then by the same gate.
-
     A run that was stopped goes on where it was when the same command is given again.
     """
     from reer.pairs import by_category
@@ -82,12 +81,10 @@ def refine(
             groups = by_category(await fitting(members, gate.scorer, budget=budget))
             with console.progress(len(shelf), "articles") as ticker:
                 editors.extend(_editors(road, groups, told))
-                settings = (gate.scorer.engine.identity, answers, writer, budget, seed)
-                keep, pasts = _keeping(repository, groups, settings)
+                keep, pasts = _keeping(repository, groups, (gate.scorer.engine.identity, answers, writer, budget, seed))
                 tools = Tools(gate, keep, _teller(trials, ticker), *editors)
-                return await refine_manual(
-                    shelf, groups, tools, max_edits=edits, done=lambda _: ticker.advance(), pasts=pasts
-                )
+                done = lambda _: ticker.advance()  # noqa: E731
+                return await refine_manual(shelf, groups, tools, max_edits=edits, done=done, pasts=pasts)
 
     _show(manual, _report(shelf, run(work), trials, editors), as_json=as_json)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from reer.options import Json, run, scoring
+from reer.options import Json, run, scoring, warn_of_copies
 from workbench import console
 
 if TYPE_CHECKING:
@@ -64,10 +64,7 @@ def trace(
     from reer.traces import Plan
 
     loaded = load_pairs(pairs)
-    if loaded.repeated:
-        console.warn(
-            f"{len(loaded.repeated)} pairs repeat earlier ones and are left out, the first {loaded.repeated[0]!r}"
-        )
+    warn_of_copies(loaded)
     plan = Plan(steps, expansion, stop, max_overlap, seed)
     members, files = _categorized(loaded.pairs, pairs.with_name("categories.toml"))
     job = Job(pairs, members, model, scorer, plan, limit=limit, max_calls=max_calls, categories=files)
