@@ -24,7 +24,7 @@ from reer.summary import Summarizer, Written
 from workbench.errors import DataError, UsageError
 from workbench.jsonl import append_jsonl, read_tolerant
 
-CHUNK = 8
+CHUNK = 4
 """Pairs that a model is asked about before their facts are written."""
 
 

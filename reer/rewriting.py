@@ -23,7 +23,7 @@ from reer.lint_conditions import lost_bounds, lost_clauses
 from reer.manual import Article, Claim
 from reer.slots import contents, read_slots
 from reer.statements import sentences
-from reer.wording import Fault, denies_otherwise, form_fault, speaks_of_itself, turns_a_bound, unread_numbers
+from reer.wording import Fault, denies_otherwise, form_fault, loose_values, speaks_of_itself, turns_a_bound
 from reer.writer import load
 from workbench.errors import ModelError
 from workbench.rendering import output_schema, parse_answer, render
@@ -145,7 +145,7 @@ def _problem(text: str, claims: Sequence[Claim]) -> Refusal | None:
 
 
 def _values(text: str) -> frozenset[tuple[str, str]]:
-    return contents(read_slots(text)) | {("", number) for number in unread_numbers(text)}
+    return contents(read_slots(text)) | {(loose, "") for loose in loose_values(text)}
 
 
 def _adds_a_bound(text: str, old: Sequence[str]) -> bool:

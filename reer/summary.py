@@ -18,13 +18,14 @@ from typing import Any, Literal
 from lm.base import Message, Reply, Request
 from lm.road import Road
 from reer.fact_kinds import FactKind
+from reer.facts import THINGS
 from reer.gains import MAX_TURNS
 from reer.lint_book import share_in
 from reer.lint_conditions import lost_bounds
 from reer.pairs import Pair, conversation_text
 from reer.slots import Slot, contents, read_slots
 from reer.statements import MIN_WORDS, Statement, sentences
-from reer.wording import Fault, denies_otherwise, form_fault, speaks_of_itself, value_fault
+from reer.wording import PER, Fault, denies_otherwise, form_fault, loose_values, speaks_of_itself, value_fault
 from reer.writer import NO_TURN, load
 from workbench.copying import schema_for
 from workbench.errors import ModelError
@@ -40,10 +41,23 @@ FACT_TOKENS = 1024
 NO_TRACE = "(none)"
 
 Refusal = Literal[
-    "unreadable", "no-quote", "too-short", "too-long", "not-one-sentence", "name", "unsupported", "repeated", Fault
+    "unreadable",
+    "no-quote",
+    "too-short",
+    "too-long",
+    "not-one-sentence",
+    "name",
+    "unsupported",
+    "repeated",
+    "no-value",
+    Fault,
 ]
 """Why nothing is made of what a model wrote."""
 
+_FREE = re.compile(
+    r"\bcosts? (?:you )?nothing|\bfree of charge|\b(?:is|are) free\b|\b(?:no|without) (?:fee|charge|cost)s?\b|免费",
+    re.I,
+)
 _NAME = r"([A-Z][\w'’-]+(?: [A-Z][\w'’-]+)*)"
 _NAMES = (
     re.compile(rf"\b(?i:my name(?:'s|’s| is)|call me|i['’]m|i am) {_NAME}"),
@@ -146,13 +160,20 @@ def check_facts(pair: Pair, records: Sequence[Mapping[str, Any]]) -> Summary:
     for record in records:
         text, quote = record["text"].strip(), _find(record["quote"], pair.y)
         words = tuple(tokenize(text))
-        problem = _problem(text, quote, pair) or ("repeated" if words in said else None)
+        problem = _problem(text, quote, pair) or _record_problem(record["kind"], text, repeated=words in said)
         if problem is None and quote is not None:
             said.add(words)
             facts.append(Written(record["kind"], text, pair, quote, read_slots(text)))
         else:
             refused[problem or "no-quote"] += 1
     return Summary(tuple(facts), dict(refused))
+
+
+def _record_problem(kind: FactKind, text: str, *, repeated: bool) -> Refusal | None:
+    """What is wrong with a sentence that is true, as the fact that it is given for."""
+    if repeated:
+        return "repeated"
+    return None if _has_its_value(kind, text) else "no-value"
 
 
 def _find(quote: str, reply: str) -> str | None:
@@ -181,13 +202,34 @@ def _problem(text: str, quote: str | None, pair: Pair) -> Refusal | None:
         return "first-person"
     if _names_somebody(text, pair):
         return "name"
+    return _content_problem(text, quote, pair)
+
+
+def _content_problem(text: str, quote: str, pair: Pair) -> Refusal | None:
+    """The first thing that a fact states otherwise than its basis."""
     if fault := value_fault(text, pair.y):
         return fault
+    if _values(text) - _values(quote):
+        return "value"
     if next(lost_bounds(quote, text), None) is not None:
         return "bound"
     if denies_otherwise(text, quote):
         return "denial"
     return None if _is_supported(text, quote, pair) else "unsupported"
+
+
+def _values(text: str) -> frozenset[tuple[str, str]]:
+    """What must stand in the quote itself: a value from elsewhere in the reply belongs to something else."""
+    read = contents(slot for slot in read_slots(text) if slot.kind not in THINGS)
+    return read | {(loose, "") for loose in loose_values(text) if not loose.startswith(PER)}
+
+
+def _has_its_value(kind: FactKind, text: str) -> bool:
+    """Whether an amount, a limit or a deadline gives one."""
+    if kind not in ("amount", "limit", "deadline"):
+        return True
+    measured = any(slot.kind not in THINGS for slot in read_slots(text))
+    return measured or bool(loose_values(text)) or _FREE.search(text) is not None
 
 
 def _is_supported(text: str, quote: str, pair: Pair) -> bool:

@@ -14,9 +14,10 @@ import unicodedata
 from collections.abc import Iterator
 from typing import Literal
 
-from reer.lint_bounds import bound_of
+from reer.facts import THINGS
+from reer.lint_bounds import Bound, bound_of
 from reer.lint_values import currencies, same_measure
-from reer.slots import contents, read_slots
+from reer.slots import Slot, contents, read_slots
 
 Fault = Literal["markup", "question", "first-person", "value", "bound", "denial"]
 
@@ -30,6 +31,7 @@ _FIRST_PERSON = re.compile(
 _IDLE = re.compile(
     r"don't worry|no worries|no problem|not at all|not to worry|never mind|feel free"
     r"|\b(?:no|not) (?:more|less|longer|later|earlier|fewer|older|younger) than\b"
+    r"|(?:n't|\b(?:not|never))\b[^.;,]{0,30}\b(?:more than|over|above|beyond)\b"
     r"|别担心|没关系|没问题|不超过|不少于|不低于",
     re.IGNORECASE,
 )
@@ -39,6 +41,28 @@ _DENIAL = re.compile(
     r"|impossible|refused?|rejected|declined)\b|n't\b|[不没无免未勿]|除非|禁止",
     re.IGNORECASE,
 )
+_NOT_MORE = re.compile(
+    r"(?:n't|\b(?:not|never|nobody|no))\b[^.;,]{0,30}\b(?:more than|over|above|beyond)\b[^.;,]{0,28}$", re.IGNORECASE
+)
+PER = "per "
+"""What a loose value that recurs begins with."""
+_ORDINAL = re.compile(r"\b(?:first|second|third|fourth|fifth|sixth|tenth|\d+(?:st|nd|rd|th))\b", re.IGNORECASE)
+_PERIOD = re.compile(
+    r"\b(?:(?:a|an|per|each|every|once a) (?:single |calendar )?(day|week|month|quarter|year)"
+    r"|(daily|weekly|monthly|quarterly|yearly|annual|annually))\b",
+    re.IGNORECASE,
+)
+_PERIOD_OF = {
+    word: f"{PER}{words[0]}"
+    for words in (
+        ("day", "daily"),
+        ("week", "weekly"),
+        ("month", "monthly"),
+        ("quarter", "quarterly"),
+        ("year", "yearly", "annual", "annually"),
+    )
+    for word in words
+}
 _NUMBER = re.compile(r"0(?:[.,:/]?0)*")
 _TWINS = str.maketrans({"’": "'", "‘": "'"})
 
@@ -60,9 +84,12 @@ def speaks_of_itself(text: str) -> bool:
 
 def value_fault(text: str, basis: str) -> Fault | None:
     """A value, a number, a currency or a bound of a text that its basis does not bear out."""
-    if contents(read_slots(text)) - contents(read_slots(basis)) or currencies(text) - currencies(basis):
+    heard = contents(read_slots(basis))
+    if any(slot.content not in heard and not _is_named(slot, basis) for slot in read_slots(text)):
         return "value"
-    if set(unread_numbers(text)) - set(unread_numbers(basis)):
+    if currencies(text) - currencies(basis):
+        return "value"
+    if loose_values(text) - loose_values(basis):
         return "value"
     return "bound" if turns_a_bound(text, basis) else None
 
@@ -71,12 +98,23 @@ def turns_a_bound(text: str, basis: str) -> bool:
     """Whether a value is "at most" in a text and only ever "at least" in its basis, or the other way round."""
     heard: dict[tuple[str, str], set[str]] = {}
     for slot in read_slots(basis):
-        heard.setdefault(same_measure(slot), set()).add(bound_of(basis, slot))
+        heard.setdefault(same_measure(slot), set()).add(_bound(basis, slot))
     for slot in read_slots(text):
-        bound, known = bound_of(text, slot), heard.get(same_measure(slot), {""})
+        bound, known = _bound(text, slot), heard.get(same_measure(slot), {""})
         if bound and "" not in known and bound not in known:
             return True
     return False
+
+
+def _is_named(slot: Slot, basis: str) -> bool:
+    """Whether a document or a channel is named by its noun: into the app, the licence."""
+    noun = re.escape(slot.value.split()[-1])
+    return slot.kind in THINGS and re.search(rf"\b{noun}", basis, re.IGNORECASE) is not None
+
+
+def _bound(text: str, slot: Slot) -> Bound:
+    """The bound of a value, "we don't send more than" too."""
+    return "most" if _NOT_MORE.search(text[: slot.start].translate(_TWINS)) else bound_of(text, slot)
 
 
 def denies_otherwise(text: str, basis: str) -> bool:
@@ -84,7 +122,13 @@ def denies_otherwise(text: str, basis: str) -> bool:
     return _denies(text) != _denies(basis)
 
 
-def unread_numbers(text: str) -> Iterator[str]:
+def loose_values(text: str) -> frozenset[str]:
+    """What is read as no slot and must not change: other numbers, ordinals, and what recurs how often."""
+    periods = {_PERIOD_OF[(match[1] or match[2]).lower()] for match in _PERIOD.finditer(text)}
+    return frozenset({*_unread_numbers(text), *(match[0].lower() for match in _ORDINAL.finditer(text)), *periods})
+
+
+def _unread_numbers(text: str) -> Iterator[str]:
     """Numbers that are read as no slot, with the character after them: fractions, numerals joined to other letters.
 
     In Chinese that is the beginning of the unit; a lone 一 counts nothing, as "one" does not.

@@ -1,15 +1,18 @@
 from __future__ import annotations
 
 import json
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import anyio
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from lm.fake import Scripted
 from lm.road import Road
 from lm.scores import Scorer
+from reer.commands import app
 from reer.gate import Gate
 from reer.keeping import Keeper
 from reer.manual import Claim, Source
@@ -21,7 +24,8 @@ from reer.shelf import load_manual
 from reer.trace_record import read_traces
 from tests.reer.builders import Reader, by_words, make_pair
 from tests.reer.git_builders import AT, git, make_article, make_repository
-from workbench.errors import DataError
+from workbench.errors import DataError, UsageError
+from workbench.jsonl import dump_line
 
 LONG = "If you have lost a card of yours, then the amount that a new card costs is the sum of 12 euros."
 SHORT = "If you have lost a card, a new card costs 12 euros."
@@ -149,3 +153,42 @@ def test_a_file_that_holds_no_traces_is_named(tmp_path, line):
     (tmp_path / "traces.jsonl").write_text('{"id":"p0","trace":"x"}\n' + line + "\n")
     with pytest.raises(DataError, match=r"traces\.jsonl:2: "):
         read_traces(tmp_path)
+
+
+def test_the_verb_hands_the_writer_its_traces_and_tells_what_stood(tmp_path, monkeypatch):
+    repository = make_repository(tmp_path / "r")
+    (repository.folder / "cards.md").write_text(render_article(ARTICLE))
+    git(tmp_path / "r", "add", ".")
+    git(tmp_path / "r", "commit", "-qm", "start")
+    folder = tmp_path / "data"
+    folder.mkdir()
+    (folder / "pairs.jsonl").write_text("".join(dump_line(record_of(pair)) + "\n" for pair in PAIRS))
+    (folder / "traces.jsonl").write_text('{"id":"p11","trace":"Thieves are a matter for the police."}\n')
+    seen = []
+
+    @asynccontextmanager
+    async def writing(model, api_base):
+        answer = writer(rewrites=[{"ids": ["c1"], "text": SHORT}])._answer
+        yield Road(Scripted(lambda request: seen.append(request.messages[-1].content) or answer(request)))
+
+    @asynccontextmanager
+    async def judging(*_):
+        yield Gate(Scorer(Curt()), None, by_words, 200, lambda: np.random.default_rng(0))
+
+    monkeypatch.setattr("reer.refine_commands.writing", writing)
+    monkeypatch.setattr("reer.refine_commands._judging", judging)
+    argv = ["refine", str(repository.folder), str(folder / "pairs.jsonl"), "--json", "--edits", "1"]
+    without = CliRunner().invoke(app, [*argv, "--traces", str(folder)])
+    assert isinstance(without.exception, UsageError) and "--writer" in str(without.exception)
+    done = CliRunner().invoke(app, [*argv, "--writer", "scripted", "--traces", str(folder)])
+    assert done.exit_code == 0, done.output
+    report = json.loads(done.stdout)
+    assert report["written"] == {"facts": 0, "refused": {}} and report["accepted"][0]["claim"] == SHORT
+    (shown,) = [asked for asked in seen if PAIRS[11].y in asked]
+    assert "Thieves are a matter for the police." in shown
+
+
+def record_of(pair):
+    turns = [{"role": turn.role, "content": turn.content} for turn in pair.x]
+    named = {"id": pair.id, "conversation": pair.conversation, "turn": pair.turn, "category": pair.category}
+    return {**named, "x": turns, "y": pair.y}

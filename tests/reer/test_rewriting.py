@@ -70,6 +70,8 @@ def test_chinese_claims_are_rewritten_too():
         (["c1"], LOST, "not-shorter"),
         (["c1"], "If you have lost your card, you pay.", "value"),
         (["c1"], "If you have lost your card, you pay 15 euros.", "value"),
+        (["c1"], "If you have lost your card, you pay 12 euros a year.", "value"),
+        (["c1"], "If you have lost your first card, you pay 12 euros.", "value"),
         (["c1"], "If you have lost your card, you pay 12 euros in 5 days.", "value"),
         (["c1"], "If you have lost your card, you pay at least 12 euros.", "bound"),
         (["c1"], "A new card you have lost: you pay 12 euros.", "condition"),

@@ -74,6 +74,10 @@ def test_a_quote_may_fold_white_space_and_is_kept_as_it_stands():
         ("A new debit card costs 12 euros until 1 March.", QUOTE, "value"),
         ("A new debit card costs 12 euros, with a passport.", QUOTE, "value"),
         ("A new debit card costs 12½ euros.", QUOTE, "value"),
+        ("A new debit card costs 800 euros.", QUOTE, "value"),
+        ("A new debit card costs 12 euros a year.", QUOTE, "value"),
+        ("The third new debit card costs 12 euros.", QUOTE, "value"),
+        ("You can't take out more than 800 euros a month.", "can't take out more than 800 euros a day", "value"),
         ("A new debit card costs 12 euros.", "A new debit card costs 15 euros", "no-quote"),
         ("A new debit card costs 12 euros.", "a New debit card costs 12 euros", "no-quote"),
         ("A new debit card costs 12 euros.", "12 euros", "no-quote"),
@@ -100,6 +104,7 @@ def test_a_quote_may_fold_white_space_and_is_kept_as_it_stands():
         ("A new debit card costs 12 euros. It was stolen.", QUOTE, "not-one-sentence"),
         ("A new card takes at least 5 business days.", "it takes at most 5 business days by post", "bound"),
         ("A new card takes 5 business days by post.", "it takes at most 5 business days by post", "bound"),
+        ("You can take out more than 800 euros a day at a machine.", "You can't take out more than 800 euros", "bound"),
         ("You can take out 800 euros a day at a machine.", "You can't take out more than 800 euros a day", "bound"),
         ("A police report is not needed if a card was stolen.", "we need a police report first", "denial"),
         ("Mortgage brokers earn provisions of 12 euros.", QUOTE, "unsupported"),
@@ -131,6 +136,26 @@ def test_an_answer_of_another_form_holds_no_fact(answer):
 def test_a_server_that_does_not_answer_is_no_missing_fact():
     with pytest.raises(ModelError, match="gone"):
         write(ModelError("gone", cause="auth"))
+
+
+@pytest.mark.parametrize(
+    ("text", "quote"),
+    [
+        ("At a machine you can take out at most 800 euros a day.", "You can't take out more than 800 euros a day"),
+        ("A stolen card needs a police report from the post.", "If it was stolen, we need a police report first"),
+        ("A new debit card doesn't take more than 5 business days.", "it takes at most 5 business days"),
+    ],
+)
+def test_a_bound_may_be_worded_otherwise_and_a_thing_is_known_by_its_noun(text, quote):
+    assert not check_facts(PAIR, [{"kind": "rule", "text": text, "quote": quote}]).refused
+
+
+@pytest.mark.parametrize("kind", ["amount", "limit", "deadline"])
+def test_an_amount_that_gives_none_is_refused(kind):
+    record = {"kind": kind, "text": "A stolen card needs a police report.", "quote": "we need a police report first"}
+    assert check_facts(PAIR, [record]).refused == {"no-value": 1}
+    free = make_pair(1, "A second debit card is free of charge.")
+    assert check_facts(free, [{"kind": "amount", "text": free.y, "quote": free.y}]).facts
 
 
 def test_one_bad_fact_costs_the_others_nothing_and_a_fact_counts_once():
