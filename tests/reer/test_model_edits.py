@@ -177,13 +177,14 @@ def test_the_verb_hands_the_writer_its_traces_and_tells_what_stood(tmp_path, mon
 
     monkeypatch.setattr("reer.refine_commands.writing", writing)
     monkeypatch.setattr("reer.refine_commands._judging", judging)
-    argv = ["refine", str(repository.folder), str(folder / "pairs.jsonl"), "--json", "--edits", "1"]
+    argv = ["refine", str(repository.folder), str(folder / "pairs.jsonl"), "--json"]
     without = CliRunner().invoke(app, [*argv, "--traces", str(folder)])
     assert isinstance(without.exception, UsageError) and "--writer" in str(without.exception)
     done = CliRunner().invoke(app, [*argv, "--writer", "scripted", "--traces", str(folder)])
     assert done.exit_code == 0, done.output
     report = json.loads(done.stdout)
-    assert report["written"] == {"facts": 0, "refused": {}} and report["accepted"][0]["claim"] == SHORT
+    assert report["written"] == {"facts": 0, "refused": {}}
+    assert SHORT in [accepted["claim"] for accepted in report["accepted"]]
     (shown,) = [asked for asked in seen if PAIRS[11].y in asked]
     assert "Thieves are a matter for the police." in shown
 
