@@ -37,11 +37,12 @@ import numpy as np
 
 from lm.encoder import Encoder
 from lm.scores import Scorer
+from reer.books import Shelf
 from reer.build import Tools, build_manual
 from reer.categories import CategoriesFile
 from reer.discovery import Work, find_categories
 from reer.draft import count_words
-from reer.exam import sit_exam
+from reer.exam import Examiners, set_exam, sit_exam
 from reer.manual import Article, Claim, context_text
 from reer.options import scoring
 from reer.pairs import Pair, load_pairs
@@ -210,8 +211,8 @@ async def examine(
     asked = [replace(pair, category="policy") for pair in test]
 
     async def sit(read: Mapping[str, Article], pairs: Sequence[Pair], shown: Sequence[Pair] = ()) -> dict[str, Any]:
-        rng = np.random.default_rng(args.seed)
-        return await sit_exam(read, pairs, scorer, transcripts=shown, rng=rng)
+        paper = set_exam(Shelf(read, transcripts=shown), pairs)
+        return await sit_exam(paper, Examiners(scorer), rng=np.random.default_rng(args.seed))
 
     with console.progress(2 * len(test), "scoring replies") as ticker:
         for read, pairs, shown in ((books, test, shelf), (policy, asked, ())):

@@ -4,12 +4,13 @@ The loss of a reply and of its slots (the part that must be right, where style d
 token, on the same replies with each book. Where a model writes answers, they are compared with the replies too. Calls,
 not replies, are resampled for the intervals.
 
-    report = await sit_exam(Shelf(articles, transcripts=pairs), test_pairs, Examiners(scorer), rng=rng)
+    exam = set_exam(Shelf(articles, transcripts=pairs), test_pairs)
+    report = await sit_exam(exam, Examiners(scorer), rng=rng)
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -31,6 +32,16 @@ from workbench.stats import Interval, bootstrap_interval, paired_gain
 
 
 @dataclass(frozen=True, slots=True)
+class Exam:
+    """Replies, and the books that are open before them."""
+
+    shelf: Shelf
+    pairs: Sequence[Pair]
+    books: Mapping[str, Sequence[str]]
+    """What is shown before each reply, by rung."""
+
+
+@dataclass(frozen=True, slots=True)
 class Answered:
     """A model that answers, and how its answers are compared."""
 
@@ -49,28 +60,37 @@ class Examiners:
     """Told of each rung that is scored."""
 
 
-async def sit_exam(
-    shelf: Shelf, pairs: Sequence[Pair], examiners: Examiners, *, rng: np.random.Generator
-) -> dict[str, Any]:
-    """Score replies with each book.
+def set_exam(shelf: Shelf, pairs: Sequence[Pair]) -> Exam:
+    """Open the books.
 
     Args:
         shelf: the manual, and what it is compared with.
         pairs: the replies, of calls that the manual has not seen.
+
+    Raises:
+        UsageError: the exam would prove nothing.
+    """
+    check_shelf(shelf, pairs)
+    return Exam(shelf, pairs, open_books(shelf, pairs))
+
+
+async def sit_exam(exam: Exam, examiners: Examiners, *, rng: np.random.Generator) -> dict[str, Any]:
+    """Score replies with each book.
+
+    Args:
+        exam: the replies and the books.
         examiners: the models.
         rng: for the intervals.
 
     Raises:
-        UsageError: the exam would prove nothing.
         ModelError: a model failed.
     """
-    check_shelf(shelf, pairs)
-    books = open_books(shelf, pairs)
+    pairs = exam.pairs
     report: dict[str, Any] = {"pairs": len(pairs), "rungs": {}, "gains": {}}
-    if shelf.transcripts:
-        report["rote"] = count_rote(shelf.transcripts, pairs)
+    if exam.shelf.transcripts:
+        report["rote"] = count_rote(exam.shelf.transcripts, pairs)
     losses = {}
-    for rung, texts in books.items():
+    for rung, texts in exam.books.items():
         whole, slots = losses[rung] = await _losses(examiners.scorer, pairs, texts)
         report["rungs"][rung] = {
             "nll": _figure(whole, pairs, rng),
@@ -85,7 +105,7 @@ async def sit_exam(
                 "slot_nll": _saving(losses[rung][1], losses["manual"][1], pairs, rng),
             }
     if examiners.answered is not None:
-        await _compare_answers(report, books, shelf, pairs, (examiners.answered, rng))
+        await _compare_answers(report, exam, examiners.answered, rng)
     return report
 
 
@@ -102,21 +122,15 @@ async def _losses(scorer: Scorer, pairs: Sequence[Pair], books: Sequence[str]) -
     return replies, slots
 
 
-async def _compare_answers(
-    report: dict[str, Any],
-    books: dict[str, list[str]],
-    shelf: Shelf,
-    pairs: Sequence[Pair],
-    tools: tuple[Answered, np.random.Generator],
-) -> None:
+async def _compare_answers(report: dict[str, Any], exam: Exam, answered: Answered, rng: np.random.Generator) -> None:
     """Add to each rung how like the expert's its answers are; by rote, the earlier reply is the answer."""
-    answered, rng = tools
+    pairs = exam.pairs
     replies = [pair.y for pair in pairs]
     similar: dict[str, list[Tally]] = {}
-    for rung, texts in books.items():
+    for rung, texts in exam.books.items():
         by_rote = rung == "rote"
         said = (
-            [rote.reply for rote in match_by_rote(shelf.transcripts, pairs)]
+            [rote.reply for rote in match_by_rote(exam.shelf.transcripts, pairs)]
             if by_rote
             else await answered.answers.write(pairs, texts)
         )

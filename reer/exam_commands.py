@@ -91,9 +91,8 @@ def _sit(shelf: Shelf, pairs: Sequence[Pair], models: tuple[str, str, str | None
 
     from lm.encoder import Encoder
     from reer.answers import Answers
-    from reer.books import open_books
     from reer.draft import count_words
-    from reer.exam import Answered, Examiners, sit_exam
+    from reer.exam import Answered, Examiners, set_exam, sit_exam
     from reer.manual import context_text
     from reer.tables import NAMES
 
@@ -110,9 +109,10 @@ def _sit(shelf: Shelf, pairs: Sequence[Pair], models: tuple[str, str, str | None
                 base = address_for(writer, beside=model, api_base=api_base)
                 road = await stack.enter_async_context(writing(writer, base))
                 answered = Answered(Answers(road), Encoder().encode)
-            with console.progress(len(open_books(shelf, kept)), "books") as ticker:
+            paper = set_exam(shelf, kept)
+            with console.progress(len(paper.books), "books") as ticker:
                 tools = Examiners(scorer, answered, lambda rung: ticker.advance(note=NAMES[rung]))
-                return await sit_exam(shelf, kept, tools, rng=np.random.default_rng(seed))
+                return await sit_exam(paper, tools, rng=np.random.default_rng(seed))
 
     return run(work)
 

@@ -15,7 +15,7 @@ from lm.scores import Scorer
 from reer import exam_commands
 from reer.answers import Answers
 from reer.books import Shelf, count_rote, load_key, match_by_rote, open_books
-from reer.exam import Answered, Examiners, sit_exam
+from reer.exam import Answered, Examiners, set_exam, sit_exam
 from reer.ladder_picture import draw_ladder
 from reer.manual import context_text
 from reer.shelf import load_manual
@@ -29,9 +29,9 @@ from workbench.jsonl import append_jsonl
 
 def exam(folder, pairs=TEST, *, answer=None, **books):
     async def work():
-        shelf = Shelf(load_manual(folder), **books)
+        paper = set_exam(Shelf(load_manual(folder), **books), pairs)
         answered = Answered(Answers(Road(Scripted(answer))), by_words) if answer else None
-        return await sit_exam(shelf, pairs, Examiners(Scorer(Reader()), answered), rng=np.random.default_rng(0))
+        return await sit_exam(paper, Examiners(Scorer(Reader()), answered), rng=np.random.default_rng(0))
 
     return anyio.run(work)
 
