@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from reer.options import ApiBase, Json, Model, address_for, fitting, run, scoring, writing
+from reer.options import ApiBase, Json, Model, Models, answering, fitting, run, scoring_beside
 from workbench import console
 
 if TYPE_CHECKING:
@@ -74,7 +73,7 @@ def exam(
     recalled = check_key(articles, key) if key else None
     if picture:
         picture.parent.mkdir(parents=True, exist_ok=True)
-    report = _sit(shelf, loaded, (model, answers, api_base), seed)
+    report = _sit(shelf, loaded, Models(model, answers, api_base), seed)
     if recalled is not None:
         report["key"] = recalled
     console.print_json(report) if as_json else console.print_text(format_exam(report))
@@ -85,34 +84,25 @@ def exam(
         raise typer.Exit(1)
 
 
-def _sit(shelf: Shelf, pairs: Sequence[Pair], models: tuple[str, str, str | None], seed: int) -> dict[str, Any]:
+def _sit(shelf: Shelf, pairs: Sequence[Pair], models: Models, seed: int) -> dict[str, Any]:
     """Open the models and sit the exam."""
     import numpy as np
 
     from lm.encoder import Encoder
-    from reer.answers import Answers
     from reer.draft import count_words
     from reer.exam import Answered, Examiners, set_exam, sit_exam
     from reer.manual import context_text
     from reer.tables import NAMES
 
-    model, writer, api_base = models
-
     async def work() -> dict[str, Any]:
-        async with AsyncExitStack() as stack:
-            base = address_for(model, beside=writer, api_base=api_base)
-            scorer = await stack.enter_async_context(scoring(model, base))
+        async with scoring_beside(models) as scorer:
             longest = max(count_words(context_text(article)) for article in shelf.articles.values())
-            kept = await fitting(pairs, scorer, budget=longest)
-            answered = None
-            if writer != "none":
-                base = address_for(writer, beside=model, api_base=api_base)
-                road = await stack.enter_async_context(writing(writer, base))
-                answered = Answered(Answers(road), Encoder().encode)
-            paper = set_exam(shelf, kept)
-            with console.progress(len(paper.books), "books") as ticker:
-                tools = Examiners(scorer, answered, lambda rung: ticker.advance(note=NAMES[rung]))
-                return await sit_exam(paper, tools, rng=np.random.default_rng(seed))
+            paper = set_exam(shelf, await fitting(pairs, scorer, budget=longest))
+            async with answering(models) as answers:
+                answered = Answered(answers, Encoder().encode) if answers else None
+                with console.progress(len(paper.books), "books") as ticker:
+                    tools = Examiners(scorer, answered, lambda rung: ticker.advance(note=NAMES[rung]))
+                    return await sit_exam(paper, tools, rng=np.random.default_rng(seed))
 
     return run(work)
 

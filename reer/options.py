@@ -1,12 +1,13 @@
-"""What the verbs of `reer` share: options, and how a model that scores is opened for the length of a block."""
+"""What the verbs of `reer` share: options, and how models are opened for the length of a block."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, closing
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -14,6 +15,9 @@ from lm.road import Road
 from lm.scores import Scorer
 from reer.pairs import Loaded, Pair
 from workbench import console
+
+if TYPE_CHECKING:
+    from reer.answers import Answers
 
 T = TypeVar("T")
 
@@ -29,6 +33,17 @@ Writer = Annotated[
     str | None,
     typer.Option("--model", "-m", help="Writes: embedded, gguf:PATH, hf:ID, or provider/model.", envvar="REER_WRITER"),
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """The model that scores and the one that answers, as the options name them."""
+
+    scorer: str
+    answers: str
+    """`none` where nothing is answered."""
+    api_base: str | None
+    """Of whichever is on a server."""
 
 
 class Status(StrEnum):
@@ -116,3 +131,21 @@ async def writing(model: str, api_base: str | None) -> AsyncIterator[Road]:
             yield road
         finally:
             await road.aclose()
+
+
+def scoring_beside(models: Models) -> AbstractAsyncContextManager[Scorer]:
+    """The scorer, where another model answers."""
+    return scoring(models.scorer, address_for(models.scorer, beside=models.answers, api_base=models.api_base))
+
+
+@asynccontextmanager
+async def answering(models: Models) -> AsyncIterator[Answers | None]:
+    """The model that answers; None without one."""
+    from reer.answers import Answers
+
+    if models.answers == "none":
+        yield None
+        return
+    base = address_for(models.answers, beside=models.scorer, api_base=models.api_base)
+    async with writing(models.answers, base) as road:
+        yield Answers(road)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from reer.options import ApiBase, Json, Manual, Model, address_for, fitting, run, scoring, writing
+from reer.options import ApiBase, Json, Manual, Model, Models, answering, fitting, run, scoring_beside, writing
 from workbench import console
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def refine(
 
     async def work() -> dict[str, Article]:
         async with (
-            _judging(model, answers, api_base, (budget, seed)) as gate,
+            _judging(Models(model, answers, api_base), budget, seed) as gate,
             _editing(writer, writer_api_base) as road,
         ):
             groups = by_category(await fitting(members, gate.scorer, budget=budget))
@@ -102,22 +102,15 @@ def _open(manual: Path) -> Repository:
 
 
 @asynccontextmanager
-async def _judging(model: str, answers: str, api_base: str | None, limits: tuple[int, int]) -> AsyncIterator[Gate]:
-    """The gate with its models open; `limits` are the budget and the seed."""
+async def _judging(models: Models, budget: int, seed: int) -> AsyncIterator[Gate]:
+    """The gate with its models open."""
     import numpy as np
 
     from lm.encoder import Encoder
-    from reer.answers import Answers
     from reer.gate import Gate
 
-    budget, seed = limits
-    async with AsyncExitStack() as stack:
-        base = address_for(model, beside=answers, api_base=api_base)
-        scorer = await stack.enter_async_context(scoring(model, base))
-        base = address_for(answers, beside=model, api_base=api_base)
-        road = None if answers == "none" else await stack.enter_async_context(writing(answers, base))
-        writer = Answers(road) if road else None
-        yield Gate(scorer, writer, Encoder().encode, budget, lambda: np.random.default_rng(seed))
+    async with scoring_beside(models) as scorer, answering(models) as answers:
+        yield Gate(scorer, answers, Encoder().encode, budget, lambda: np.random.default_rng(seed))
 
 
 def _keeping(
