@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reer.opening import open_repository, warn_without_identity
+from reer.opening import open_repository, open_to_commit
 from reer.options import Json, Manual
 from workbench import console
 
@@ -113,9 +113,7 @@ def revert(
     from reer.diff_text import diff_record, format_diff
     from reer.revert import revert_commit
 
-    repository = open_repository(manual)
-    warn_without_identity(repository)
-    done = revert_commit(repository, commit, at=time.time())
+    done = revert_commit(open_to_commit(manual), commit, at=time.time())
     if as_json:
         console.print_json({"commit": done.commit, "reverts": done.undone.hash, **diff_record(done.diff)})
         return

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from reer.build import LOG, actor
+from reer.build import actor
 from reer.claim_edits import Edit
+from reer.folder import LOG
 from reer.manual import Article
 from reer.page import render_article
 from reer.refine import Trial

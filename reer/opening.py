@@ -23,6 +23,13 @@ def open_repository(manual: Path) -> Repository:
     return repository
 
 
+def open_to_commit(manual: Path) -> Repository:
+    """The repository, for a verb that commits: says who signs, too."""
+    repository = open_repository(manual)
+    warn_without_identity(repository)
+    return repository
+
+
 def warn_without_identity(repository: Repository) -> None:
     """Say who signs where the user has told Git no name."""
     from reer.repository import FALLBACK

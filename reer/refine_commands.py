@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from reer.opening import open_to_commit
 from reer.options import ApiBase, Json, Manual, Model, Models, answering, fitting, run, scoring_beside, writing
 from workbench import console
 
@@ -67,7 +68,7 @@ def refine(
     from reer.refine import Tools
     from reer.refine import refine as refine_manual
 
-    repository = _open(manual)
+    repository = open_to_commit(manual)
     shelf, members = _load(repository, pairs, category)
     told = _traces(traces, writer)
     trials: list[Trial] = []
@@ -87,18 +88,6 @@ def refine(
                 return await refine_manual(shelf, groups, tools, max_edits=edits, done=done, pasts=pasts)
 
     _show(manual, _report(shelf, run(work), trials, editors), as_json=as_json)
-
-
-def _open(manual: Path) -> Repository:
-    """The repository; says what an earlier run left to be put right, and who will be named as author."""
-    from reer.git_commands import warn_without_identity
-    from reer.repository import Repository
-
-    repository = Repository.open(manual)
-    for line in repository.recovered:
-        console.say(line)
-    warn_without_identity(repository)
-    return repository
 
 
 @asynccontextmanager
@@ -167,7 +156,7 @@ def _load(
         UsageError: a page has changes that are not committed, or a category has no article.
     """
     from reer.assignments import with_categories
-    from reer.build import LOG
+    from reer.folder import LOG
     from reer.pairs import load_pairs
     from reer.shelf import load_manual
     from reer.versions import Versions
