@@ -13,6 +13,7 @@ from reer.manual import Article
 from reer.page import parse_article, render_article
 from reer.plumbing import GitFailure
 from reer.repository import Repository
+from reer.signing import enter
 from reer.trailers import REVERTS
 from reer.undo import keep_ids, undo_article
 from reer.versions import Versions
@@ -61,19 +62,10 @@ def revert_commit(repository: Repository, revision: str, *, at: float) -> Revert
         pages[INDEX] = render_index({slug: article.description for slug, article in new.items()})
     if (log := repository.text(LOG, "HEAD")) is not None:
         day = datetime.fromtimestamp(at, UTC).date().isoformat()
-        pages[LOG] = add_line(log, day, f"* **Revert**: {undone.subject} ({undone.hash[:10]})")
+        pages[LOG] = enter(log, day, f"* **Revert**: {undone.subject} ({undone.hash[:10]})")
     message = f'Revert "{undone.subject}"'
     commit = repository.commit(pages, message, {REVERTS: undone.hash}, at=at)
     return Reverted(commit, undone, diff_manuals(old.articles, new))
-
-
-def add_line(log: str, day: str, line: str) -> str:
-    """A log with a line more under a day, which is newest."""
-    title, found, rest = log.partition(f"\n## {day}\n")
-    if found:
-        return f"{title}{found}\n{line}\n{rest.lstrip(chr(10))}"
-    title, found, rest = log.partition("\n## ")
-    return f"{title.rstrip()}\n\n## {day}\n\n{line}\n" + (f"\n## {rest}" if found else "")
 
 
 def _check(repository: Repository, revision: str) -> Entry:

@@ -4,7 +4,8 @@ import pytest
 
 from reer.manual import Claim
 from reer.repository import Repository
-from reer.revert import add_line, revert_commit
+from reer.revert import revert_commit
+from reer.signing import enter
 from reer.versions import Versions
 from tests.reer.git_builders import AT, CLAIMS, git, make_page, make_repository, with_text
 from tests.reer.test_undo import PIN
@@ -148,4 +149,4 @@ def test_a_page_broken_by_hand_is_named(repository):
     ],
 )
 def test_the_log_gets_a_line_under_its_day(log, expected):
-    assert add_line(log, "2026-05-01", "* x") == expected
+    assert enter(log, "2026-05-01", "* x") == expected
