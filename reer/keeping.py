@@ -14,10 +14,10 @@ from reer.page import render_article
 from reer.refine import Trial
 from reer.repository import Repository
 from reer.signing import enter
+from reer.tables import format_change
 from reer.trailers import NLL, PAIRS, RUN, SIMILARITY, SOURCES
 from reer.versions import Versions
 from workbench.errors import DataError
-from workbench.stats import Interval
 
 SUBJECT_CHARACTERS = 72
 ATTEMPTS = 20
@@ -73,9 +73,10 @@ def trailers(trial: Trial) -> dict[str, str]:
     """What an edit was accepted for, as the trailers of its commit."""
     verdict = trial.verdict
     heard = [source.pair for source in trial.edit.sources]
+    nll, similarity = format_change(verdict.nll), format_change(verdict.similarity)
     return {
-        NLL: _figure(verdict.nll, "nats per token"),
-        SIMILARITY: _figure(verdict.similarity, ""),
+        NLL: f"{nll} nats per token" if nll else _NOT_MEASURED,
+        SIMILARITY: similarity or _NOT_MEASURED,
         PAIRS: ", ".join(verdict.pairs) or "none",
         SOURCES: ", ".join(dict.fromkeys(heard)) or "none",
     }
@@ -90,12 +91,6 @@ def describe(before: Article, edit: Edit) -> str:
         return f"{edit.category}: {done} {gone}"
     instead = f" instead of {gone}" if old else ""
     return f"{edit.category}: {done} {edit.text!r}{instead}"
-
-
-def _figure(interval: Interval | None, unit: str) -> str:
-    if interval is None:
-        return _NOT_MEASURED
-    return f"{interval.value:+.4f} [{interval.low:+.4f}, {interval.high:+.4f}] {unit}".rstrip()
 
 
 def _cut(text: str) -> str:

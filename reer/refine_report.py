@@ -9,7 +9,7 @@ from typing import Any
 from reer.claim_edits import article_tokens
 from reer.manual import Article
 from reer.refine import Trial
-from workbench.stats import Interval
+from reer.tables import format_change
 
 
 def report_of(before: Mapping[str, Article], after: Mapping[str, Article], trials: Sequence[Trial]) -> dict[str, Any]:
@@ -30,7 +30,7 @@ def describe_trial(trial: Trial) -> str:
     edit, verdict = trial.edit, trial.verdict
     said = "accepted" if verdict.accepted else "refused"
     words = f" {edit.text!r}" if edit.text else ""
-    nll = f", NLL {_figure(verdict.nll)}" if verdict.nll else ""
+    nll = f", NLL {format_change(verdict.nll)}" if verdict.nll else ""
     return f"{edit.category}: {said} {edit.op} {' '.join(edit.removed)}{words}: {verdict.why}{nll}"
 
 
@@ -41,11 +41,7 @@ def _row(trial: Trial) -> dict[str, Any]:
         "edit": "END" if edit.until else edit.op,
         "claim": edit.text or " ".join(edit.removed),
         "why": edit.reason,
-        "NLL": _figure(verdict.nll),
-        "similarity": _figure(verdict.similarity),
+        "NLL": format_change(verdict.nll),
+        "similarity": format_change(verdict.similarity),
         "pairs": len(verdict.pairs),
     }
-
-
-def _figure(interval: Interval | None) -> str | None:
-    return None if interval is None else f"{interval.value:+.4f} [{interval.low:+.4f}, {interval.high:+.4f}]"

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from workbench.stats import Interval
 
 NAMES = {
     "none": "no book",
@@ -25,6 +28,11 @@ def trust_row(record: Mapping[str, Any]) -> list[str | None]:
     changed = "yes" if record["changed_since"] else "no" if checked else None
     status = record["status"]
     return [record["category"], record["tier"], checked, record["checked_by"], changed, status, again]
+
+
+def format_change(interval: Interval | None) -> str | None:
+    """A change with its sign and its interval; None when it was not measured."""
+    return None if interval is None else f"{interval.value:+.4f} [{interval.low:+.4f}, {interval.high:+.4f}]"
 
 
 def format_exam(report: Mapping[str, Any]) -> str:
