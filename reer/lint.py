@@ -19,11 +19,11 @@ from typing import Literal
 from reer.lint_book import Book, Page, Told
 from reer.manual import Article
 from reer.page import render_article
+from reer.trust import is_actor
 from workbench.errors import UsageError
 from workbench.jsonl import write_atomic
 
 Severity = Literal["error", "warning"]
-_ACTOR = re.compile(r"(?:human|process):\S+|[^\s/:]+/[^\s/]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ def accept(book: Book, report: Report, keys: Sequence[str], by: str | None) -> t
         UsageError: no finding has the key, it stands on no article, so there is no place to remember it, or `by` is no
             actor.
     """
-    if by is not None and not _ACTOR.fullmatch(by):
+    if by is not None and not is_actor(by):
         raise UsageError(f"{by!r} is no actor; write human:ID, process:ID or PRODUCER/VERSION")
     chosen = tuple(dict.fromkeys(_named(key, report.findings) for key in keys))
     pages = {page.slug: (page, article) for page, article in book.articles}

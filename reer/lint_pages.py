@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from urllib.parse import unquote
 
 from reer.folder import INDEX, name_problem
 from reer.lint import Fault
 from reer.lint_book import Book, Page
+from reer.trust import parse_instant
 
 _LINK = re.compile(r"\[(?P<text>[^\]^][^\]]*)\]\((?P<target>[^)\s]+)(?: \"[^\"]*\")?\)")
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
@@ -30,7 +31,7 @@ def find_unreadable(book: Book) -> Iterator[Fault]:
 def find_stale(book: Book) -> Iterator[Fault]:
     """`stale_after` has passed."""
     for page, article in book.articles:
-        due = read_instant(article.stale_after)
+        due = instant_or_none(article.stale_after)
         if due is not None and due <= book.now:
             said = (
                 f"stale_after {article.stale_after} has passed; compare the article with the present, then set it anew"
@@ -66,13 +67,12 @@ def find_orphans(book: Book) -> Iterator[Fault]:
                 yield Fault(page, said, line=page.line_of(f"[^{id_}]:"), about=id_)
 
 
-def read_instant(text: str | None) -> datetime | None:
-    """A moment in ISO, in UTC when it names no zone; None when there is none or it is no moment."""
+def instant_or_none(text: str | None) -> datetime | None:
+    """A moment by `parse_instant`; None when there is none or it is no moment."""
     try:
-        moment = datetime.fromisoformat(text) if text else None
+        return parse_instant(text) if text else None
     except ValueError:
         return None
-    return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment
 
 
 def _problem(page: Page, target: str, headings: dict[str, set[str]]) -> str | None:

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from reer.lint import Fault
 from reer.lint_book import Book, Told
-from reer.lint_pages import read_instant
+from reer.lint_pages import instant_or_none
 from reer.numerals import canonical
 from reer.slots import Slot, read_slots
 
@@ -77,14 +77,14 @@ def find_impossible(book: Book) -> Iterator[Fault]:
     for told in book.told:
         for value, why in _impossible(told.text):
             yield Fault(told.page, f"{value!r} cannot be: {why}; correct the claim", (told,), about=value)
-        if told.claim.until is not None and read_instant(told.claim.until) is None:
+        if told.claim.until is not None and instant_or_none(told.claim.until) is None:
             said = f"'until {told.claim.until}' cannot be: no such day; correct the date"
             yield Fault(told.page, said, (told,), about=told.claim.until)
     for page, article in book.articles:
         moments = {"stale_after": article.stale_after, "generated": article.generated_at}
         moments |= {f"source {source.id!r}": source.date for source in article.sources}
         for name, moment in moments.items():
-            if moment and read_instant(moment) is None:
+            if moment and instant_or_none(moment) is None:
                 start = f"- id: {name.split(chr(39))[1]}" if name.startswith("source") else f"{name}:"
                 said = f"{name} has {moment!r}, which cannot be: no such moment; correct it"
                 yield Fault(page, said, line=page.line_of(start), about=f"{name} {moment}")

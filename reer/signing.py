@@ -15,12 +15,11 @@ from reer.folder import LOG, page_paths, read_page
 from reer.manual import Article, Check, Status
 from reer.page import render_article
 from reer.shelf import load_page
-from reer.trust import digest
+from reer.trust import digest, is_actor
 from workbench.errors import UsageError
 from workbench.jsonl import write_atomic
 from workbench.settings import suggest
 
-_ACTOR = re.compile(r"(?:human|process):[^\s:/]+|[^\s:/]+/[^\s:/]+")
 _DAY = re.compile(r"^## (\d{4}-\d{2}-\d{2})$", re.MULTILINE)
 
 
@@ -30,7 +29,7 @@ def sign(article: Article, by: str, moment: datetime, *, status: Status, days: i
     Raises:
         UsageError: `by` names no actor.
     """
-    if not _ACTOR.fullmatch(by):
+    if not is_actor(by):
         raise UsageError(f"{by!r} names nobody who could check; give human:ID, process:ID or PRODUCER/VERSION")
     check = Check(by, moment.isoformat(timespec="seconds"), digest(article))
     stale_after = (moment + timedelta(days=days)).isoformat(timespec="seconds")

@@ -9,15 +9,33 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from datetime import UTC, datetime
 from typing import Any
 
 from reer.manual import Article, Check
 from workbench.errors import DataError
 
+_ACTOR = re.compile(r"(?:human|process):[^\s:/]+|[^\s:/]+/[^\s:/]+")
+
+
+def is_actor(name: str) -> bool:
+    """Whether a name is one that can answer for an article: human:ID, process:ID or PRODUCER/VERSION."""
+    return _ACTOR.fullmatch(name) is not None
+
+
+def parse_instant(text: str) -> datetime:
+    """A moment in ISO 8601 as a time with its offset; one without is of UTC.
+
+    Raises:
+        ValueError: it is none.
+    """
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
 
 def read_instant(article: Article, name: str, text: str) -> datetime:
-    """A moment of an article as a time with its offset; one without is of UTC.
+    """A moment of an article, by `parse_instant`.
 
     Args:
         article: that has it.
@@ -28,11 +46,10 @@ def read_instant(article: Article, name: str, text: str) -> datetime:
         DataError: it is none; names the article.
     """
     try:
-        moment = datetime.fromisoformat(text)
+        return parse_instant(text)
     except ValueError as exc:
         where = f"{name} of article {article.category!r}"
         raise DataError(f"{where}: {text!r} is no ISO 8601 moment; write it as 2026-11-25T10:00:00Z") from exc
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def is_stale(article: Article, now: datetime) -> bool:

@@ -122,8 +122,9 @@ def test_what_cannot_be_accepted_is_refused(manual):
     book, report = load_book(manual, NOW), report_of(manual)
     with pytest.raises(UsageError, match="no finding has the key 'x'"):
         accept(book, report, ["x"], None)
-    with pytest.raises(UsageError, match="'vale' is no actor"):
-        accept(book, report, [report.findings[0].key], "vale")
+    for by in ("vale", "human:va/le"):
+        with pytest.raises(UsageError, match=f"'{by}' is no actor"):
+            accept(book, report, [report.findings[0].key], by)
     with pytest.raises(UsageError, match=r"index.md, which cannot remember it"):
         accept(book, report, [report.findings[0].key], "human:vale")
 

@@ -29,7 +29,7 @@ def test_a_signature_makes_an_article_stable_and_moves_its_time():
     assert parse_article(render_article(article)) == article
 
 
-@pytest.mark.parametrize("by", ["vale", "human:", "human:a b", "", "robot:x", "openbook/"])
+@pytest.mark.parametrize("by", ["vale", "human:", "human:a b", "human:a/b", "", "robot:x", "openbook/"])
 def test_who_signs_is_an_actor(by):
     with pytest.raises(UsageError, match="give human:ID, process:ID or PRODUCER/VERSION"):
         signed(by=by)
