@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -75,6 +75,22 @@ def test_refine_commits_what_helps_and_then_has_nothing_more_to_do(reer, manual,
         assert code == 1 and json.loads(out)["accepted"] == []
     assert git(manual, "rev-list", "--count", "HEAD") == "3"
     assert git(manual, "status", "--porcelain") == "?? m/README.md"
+
+
+def test_refine_leaves_articles_alone_that_are_not_named(reer, manual, tmp_path):
+    loans = render_article(replace(ARTICLE, category="loans", title="Loans"))
+    start = Repository.open(manual).commit({"loans.md": loans}, "second", {"Pairs": "3"}, at=AT)
+    (manual / "loans.md").write_text(in_work := loans.replace(TALK, "Storks nest on roofs."))
+    cards = [*PAIRS[:6], *PAIRS[-3:]]
+    others = [replace(pair, id=f"l{pair.id}", conversation=f"l{pair.conversation}", category="loans") for pair in cards]
+    pairs = write_pairs(tmp_path / "pairs.jsonl", [*cards, *others])
+    with ScoringServer() as server:
+        given = ["refine", manual, pairs, "--model", "hosted_vllm/m", "--api-base", server.base_url, "--edits", 1]
+        code, out, _ = reer(*given, "--answers", "none", "--category", "cards", "--json")
+    report = json.loads(out)
+    assert code == 0 and {row["article"] for row in report["accepted"]} == set(report["tokens"]) == {"cards"}
+    assert (manual / "loans.md").read_text() == in_work
+    assert git(manual, "diff", "--name-only", start, "HEAD").split() == ["m/cards.md", "m/log.md"]
 
 
 def test_refine_refuses_a_page_in_work_and_loses_nothing(reer, manual, tmp_path):
