@@ -13,7 +13,6 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.resources import files
 
 from apo.batches import clip, pack
 from apo.board import Board, Candidate
@@ -32,7 +31,7 @@ from lm.open import check_reachable, open_engine
 from lm.road import Ledger, Road
 from lm.store import ReplyStore
 from workbench.errors import ModelError
-from workbench.prompts import Prompt, parse_prompt
+from workbench.prompts import Prompt, packaged_prompt
 from workbench.rendering import output_schema, parse_answer, render
 
 TURNS_TOKENS = 1500
@@ -66,8 +65,7 @@ class ModelReflector:
         self._task = task
         self._rng = rng
         self._observe = observe
-        text = (files("prompts") / "apo" / "reflect.md").read_text(encoding="utf-8")
-        self._prompt = parse_prompt(text, path="prompts/apo/reflect.md")
+        self._prompt = packaged_prompt("apo/reflect")
         self._lint = OverfitLint(task.prompt, task.dev)
         self._rounds = 0
 

@@ -24,8 +24,8 @@ from reer.manual import Article, Claim
 from reer.slots import contents, read_slots
 from reer.statements import sentences
 from reer.wording import Fault, denies_otherwise, form_fault, loose_values, speaks_of_itself, turns_a_bound
-from reer.writer import load
 from workbench.errors import ModelError
+from workbench.prompts import packaged_prompt
 from workbench.rendering import output_schema, parse_answer, render
 
 REWRITE_TOKENS = 1024
@@ -66,7 +66,7 @@ class Rewriter:
     def __init__(self, road: Road) -> None:
         """Load the prompt."""
         self.road = road
-        self.prompt = load("rewrite")
+        self.prompt = packaged_prompt("reer/rewrite")
 
     async def rewrite(self, article: Article) -> Rewrites:
         """Edits of an article's current claims.

@@ -26,10 +26,11 @@ from reer.pairs import Pair, conversation_text
 from reer.slots import Slot, contents, read_slots
 from reer.statements import MIN_WORDS, Statement, sentences
 from reer.wording import PER, Fault, denies_otherwise, form_fault, loose_values, speaks_of_itself, value_fault
-from reer.writer import NO_TURN, load
+from reer.writer import NO_TURN
 from workbench.copying import schema_for
 from workbench.errors import ModelError
 from workbench.nearest import tokenize
+from workbench.prompts import packaged_prompt
 from workbench.rendering import output_schema, parse_answer, render
 
 MAX_WORDS = 40
@@ -106,7 +107,7 @@ class Summarizer:
     def __init__(self, road: Road) -> None:
         """Load the prompt."""
         self.road = road
-        self.prompt = load("facts")
+        self.prompt = packaged_prompt("reer/facts")
 
     async def write(self, pair: Pair, trace: str = "") -> Summary:
         """The facts of one pair.

@@ -11,14 +11,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
 
 from lm.base import Message, Reply, Request
 from lm.road import Road
 from reer.gains import MAX_TURNS
 from reer.pairs import Pair, conversation_text
 from workbench.errors import ModelError
-from workbench.prompts import Prompt, parse_prompt
+from workbench.prompts import Prompt, packaged_prompt
 from workbench.rendering import file_demos, output_schema, parse_answer, render
 
 TEMPERATURE = 0.8
@@ -38,7 +37,7 @@ class Writer:
     def __init__(self, road: Road) -> None:
         """Load the prompts."""
         self.road = road
-        self.prompts = {name: load(name) for name in ("trace", "segment")}
+        self.prompts = {name: packaged_prompt(f"reer/{name}") for name in ("trace", "segment")}
         drafts, rewrites = (file_demos(prompt) for prompt in self.prompts.values())
         shown = [*(step for demo in drafts for step in demo.outputs["steps"]), *(d.outputs["better"] for d in rewrites)]
         self._shown = {_one_line(step) for step in shown}
@@ -77,12 +76,6 @@ class Writer:
         requests = [_request(prompt, inputs, SEGMENT_TOKENS, seed + number) for number in range(n)]
         outcomes = [_read(prompt, reply) for reply in await self.road.complete_all(requests)]
         return list(dict.fromkeys(outcome for outcome in outcomes if outcome not in self._shown | {inputs["step"]}))
-
-
-def load(name: str) -> Prompt:
-    """A prompt of this part."""
-    text = (files("prompts") / "reer" / f"{name}.md").read_text(encoding="utf-8")
-    return parse_prompt(text, path=f"prompts/reer/{name}.md")
 
 
 def _read(prompt: Prompt, reply: Reply | ModelError) -> str | ModelError:
