@@ -25,7 +25,7 @@ from apo.overfit import OverfitLint
 from apo.propose import try_moves
 from apo.search import Event, Observer
 from apo.task import Task
-from lm.base import Message, Reply, Request
+from lm.base import Reply, Request, to_messages
 from lm.budget import Budget
 from lm.open import check_reachable, open_engine
 from lm.road import Ledger, Road
@@ -130,7 +130,7 @@ class ModelReflector:
         return [finding for finding in findings if finding.edits]
 
     def _request(self, inputs: Mapping[str, str]) -> Request:
-        messages = tuple(Message(role, content) for role, content in render(self._prompt, inputs))
+        messages = to_messages(render(self._prompt, inputs))
         schema = output_schema(self._prompt)
         return Request(messages, ANSWER_TOKENS, temperature=TEMPERATURE, seed=self._rounds, schema=schema)
 

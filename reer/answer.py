@@ -15,7 +15,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lm.base import Message, Request
+from lm.base import Request, to_messages
 from lm.road import Road
 from reer.ask import Hit
 from reer.slots import read_slots
@@ -59,8 +59,7 @@ async def write_answer(road: Road, question: str, hits: Sequence[Hit]) -> Writte
     """
     prompt = packaged_prompt("reer/answer")
     claims = "\n".join(f"{hit.id}: {hit.claim.text}" for hit in hits)
-    turns = render(prompt, {"question": question, "claims": claims})
-    messages = tuple(Message(role, content) for role, content in turns)
+    messages = to_messages(render(prompt, {"question": question, "claims": claims}))
     reply = await road.complete(Request(messages, ANSWER_TOKENS, schema=output_schema(prompt)))
     try:
         values = parse_answer(prompt, reply.text)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lm.base import Message, Reply, Request
+from lm.base import Reply, Request, to_messages
 from lm.road import Road
 from reer.gains import MAX_TURNS
 from reer.pairs import Pair, conversation_text
@@ -47,5 +47,4 @@ class Answers:
             "manual": manual.rstrip() or NO_MANUAL,
             "conversation": conversation_text(pair.x[-MAX_TURNS:]).rstrip(),
         }
-        turns = render(self._prompt, inputs)
-        return Request(tuple(Message(role, text) for role, text in turns), max_tokens=ANSWER_TOKENS)
+        return Request(to_messages(render(self._prompt, inputs)), max_tokens=ANSWER_TOKENS)

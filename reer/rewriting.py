@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from lm.base import Message, Request
+from lm.base import Request, to_messages
 from lm.road import Road
 from reer.claim_edits import Edit
 from reer.draft import count_words
@@ -78,7 +78,7 @@ class Rewriter:
         if not article.current:
             return Rewrites()
         claims = "\n".join(f"{claim.id}: {claim.text}" for claim in article.current)
-        messages = tuple(Message(role, content) for role, content in render(self.prompt, {"claims": claims}))
+        messages = to_messages(render(self.prompt, {"claims": claims}))
         try:
             reply = await self.road.complete(Request(messages, REWRITE_TOKENS, schema=output_schema(self.prompt)))
             records = parse_answer(self.prompt, reply.text)["rewrites"]

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from lm.base import Message, Reply, Request
+from lm.base import Reply, Request, to_messages
 from lm.road import Road
 from reer.fact_kinds import FactKind
 from reer.facts import THINGS
@@ -133,7 +133,7 @@ class Summarizer:
     def _request(self, pair: Pair, trace: str) -> Request:
         talk = conversation_text(pair.x[-MAX_TURNS:]).strip() or NO_TURN
         inputs = {"conversation": talk, "reply": pair.y, "trace": trace.strip() or NO_TRACE}
-        messages = tuple(Message(role, content) for role, content in render(self.prompt, inputs))
+        messages = to_messages(render(self.prompt, inputs))
         return Request(messages, FACT_TOKENS, schema=schema_for(output_schema(self.prompt), inputs))
 
     def _read(self, pair: Pair, outcome: Reply | ModelError) -> Summary:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from lm.base import Message, Reply, Request
+from lm.base import Reply, Request, to_messages
 from lm.road import Road
 from reer.gains import MAX_TURNS
 from reer.pairs import Pair, conversation_text
@@ -98,7 +98,7 @@ def _inputs(pair: Pair) -> dict[str, str]:
 
 
 def _request(prompt: Prompt, inputs: Mapping[str, str], max_tokens: int, seed: int) -> Request:
-    messages = tuple(Message(role, content) for role, content in render(prompt, inputs))
+    messages = to_messages(render(prompt, inputs))
     return Request(messages, max_tokens, temperature=TEMPERATURE, seed=seed, schema=output_schema(prompt))
 
 
