@@ -7,8 +7,6 @@ and `date` (ISO) where they are known; further keys are ignored. Every problem n
 from __future__ import annotations
 
 import hashlib
-import re
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -16,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.errors import DataError
+from workbench.folding import fold
 from workbench.jsonl import read_jsonl
 
 
@@ -76,7 +75,7 @@ def load_pairs(path: Path) -> Loaded:
             message = f"id {pair.id!r} is taken on line {seen[pair.id]}; give each pair its own"
             raise DataError(message, path=path, line=line)
         seen[pair.id] = line
-        words = _folded(pair)
+        words = fold(f"{pair.question} \0 {pair.y}")
         if words in said:
             repeated.append(pair.id)
         else:
@@ -167,9 +166,3 @@ def _optional(record: Mapping[str, Any], key: str) -> str | None:
 
 def _problem(exc: Exception) -> str:
     return f"{exc} is missing" if isinstance(exc, KeyError) else str(exc)
-
-
-def _folded(pair: Pair) -> str:
-    """Question and reply without case, spacing and marks."""
-    joined = f"{pair.question} \0 {pair.y}"
-    return re.sub(r"[\W_]+", " ", unicodedata.normalize("NFKC", joined)).casefold()
