@@ -1,8 +1,8 @@
 """Edits worth a trial: from replies that an article explains worst, from claims that say the same or earn nothing.
 
-Each kind looks at the article as it is and returns edits with what they save on their witnesses, the replies most
-concerned: those of other calls that share a slot with the claim, then those most like it. That is a sieve, cheap and
-partial; whether an edit is let in, all replies of the category decide (`reer/gate.py`).
+Each kind looks at the article as it is and returns edits with what they save on their witnesses, the replies of
+other calls that it concerns most (`reer/witnesses.py`). That is a sieve, cheap and partial; whether an edit is let in,
+all replies of the category decide (`reer/gate.py`).
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from reer.manual import Article, Claim, Source, context_text
 from reer.pairs import Pair
 from reer.slots import contents, read_slots
 from reer.statements import Statement, find_statements
+from reer.witnesses import Witnesses
 
 WITNESSES = 3
 WORDINGS = 2
@@ -73,8 +74,7 @@ class Proposer:
         self._encode = encode
         self._budget = budget
         self._facts = find_facts([each for pair in pairs for each in find_statements(pair)], encode)
-        self._replies = encode([pair.y for pair in pairs])
-        self._slots = [contents(slot for each in find_statements(pair) for slot in each.slots) for pair in pairs]
+        self._witnesses = Witnesses(pairs, encode)
 
     async def propose(self, article: Article) -> list[Proposal]:
         """Edits that saved something on their witnesses, the best of each kind, most promising first.
@@ -118,7 +118,7 @@ class Proposer:
         before, book, items, owners = [], context_text(article), [], []
         for place, edit in enumerate(edits):
             after = context_text(apply_edit(article, edit))
-            for pair in self._witnesses(article, edit):
+            for pair in self._concerned(article, edit):
                 before.append(item_of(pair, book))
                 items.append(item_of(pair, after))
                 owners.append(place)
@@ -128,18 +128,12 @@ class Proposer:
             saved[owner] += new.total - old.total
         return [Proposal(edit, float(saved[place])) for place, edit in enumerate(edits)]
 
-    def _witnesses(self, article: Article, edit: Edit) -> list[Pair]:
+    def _concerned(self, article: Article, edit: Edit) -> list[Pair]:
         """Replies most concerned by an edit, of calls that its claims were not heard in."""
         texts = [claim.text for claim in article.claims if claim.id in edit.removed]
         texts += [edit.text] if edit.text else []
         own = contents(slot for text in texts for slot in read_slots(text))
-        likeness = np.max(self._replies @ self._encode(texts).T, axis=1)
-        touched = edit.touches(article)
-        order = sorted(
-            (place for place, pair in enumerate(self._pairs) if pair.conversation not in touched),
-            key=lambda place: (not own & self._slots[place], -float(np.round(likeness[place], 5))),
-        )
-        return [self._pairs[place] for place in order[:WITNESSES]]
+        return self._witnesses.find(own, self._encode(texts), apart=edit.touches(article), n=WITNESSES)
 
     def _drops(self, article: Article) -> list[Edit]:
         return [Edit("DELETE", article.category, "it earns nothing", (claim.id,)) for claim in article.current]
