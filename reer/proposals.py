@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 
 from lm.scores import Scorer
-from reer.citations import as_sentence, cite
+from reer.citations import as_sentence, cite, cited_words
 from reer.claim_edits import Edit, apply_edit, article_tokens
 from reer.draft import count_words, is_checkable, is_confirmed
 from reer.facts import Encode, Fact, find_facts
@@ -105,9 +105,9 @@ class Proposer:
         for fact in self._facts:
             if fact.until is None:
                 continue
-            heard = {_key(statement) for statement in fact.statements}
+            heard = {cited_words(statement) for statement in fact.statements}
             for claim in article.current:
-                cited = {(article.source(note).pair, article.source(note).quote) for note in claim.sources}
+                cited = _words_of(article, claim)
                 if cited and cited <= heard:
                     reason = f"calls from {fact.until.isoformat()} on say otherwise"
                     edits.append(Edit("UPDATE", article.category, reason, (claim.id,), until=fact.until.isoformat()))
@@ -129,7 +129,7 @@ class Proposer:
         return [Proposal(edit, float(saved[place])) for place, edit in enumerate(edits)]
 
     def _concerned(self, article: Article, edit: Edit) -> list[Pair]:
-        """Replies most concerned by an edit, of calls that its claims were not heard in."""
+        """Replies most concerned by an edit, of calls other than those whose words go or come by it."""
         texts = [claim.text for claim in article.claims if claim.id in edit.removed]
         texts += [edit.text] if edit.text else []
         own = contents(slot for text in texts for slot in read_slots(text))
@@ -175,7 +175,7 @@ class Proposer:
         heard = {(source.pair, source.quote) for source in article.sources}
         edits = []
         for fact in self._facts:
-            stated = any(_key(statement) in heard for statement in fact.statements)
+            stated = any(cited_words(statement) in heard for statement in fact.statements)
             told = any(each.pair.id in ids for each in fact.statements)
             if fact.until is not None or stated or not told or not (is_confirmed(fact) or is_checkable(fact)):
                 continue
@@ -212,16 +212,17 @@ class Proposer:
         return tuple(removed) if excess <= 0 else None
 
     def _fact_of(self, article: Article, claim: Claim) -> Fact | None:
-        cited = {(article.source(note).pair, article.source(note).quote) for note in claim.sources}
-        return next((fact for fact in self._facts if cited & {_key(each) for each in fact.statements}), None)
+        cited = _words_of(article, claim)
+        return next((fact for fact in self._facts if cited & {cited_words(each) for each in fact.statements}), None)
 
 
 def _shortest(fact: Fact) -> list[Statement]:
     return sorted(fact.statements, key=lambda each: len(each.text))[:WORDINGS]
 
 
-def _key(statement: Statement) -> tuple[str, str]:
-    return statement.pair.id, " ".join(statement.text.split())
+def _words_of(article: Article, claim: Claim) -> set[tuple[str, str]]:
+    """The pair and the words of each source of a claim."""
+    return {(source.pair, source.quote) for source in map(article.source, claim.sources)}
 
 
 def _cited(article: Article, fact: Fact, statement: Statement) -> tuple[str, tuple[Source, ...]]:
