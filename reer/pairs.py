@@ -6,7 +6,6 @@ and `date` (ISO) where they are known; further keys are ignored. Every problem n
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -100,24 +99,6 @@ def load_files(paths: Sequence[Path]) -> Loaded:
                 raise DataError(f"id {pair.id!r} is taken in {homes[pair.id]}; give each pair its own", path=path)
     repeated = tuple(id_ for each in loaded for id_ in each.repeated)
     return Loaded(tuple(pair for each in loaded for pair in each.pairs), repeated)
-
-
-def split_pairs(pairs: Iterable[Pair], share: float, *, seed: int) -> tuple[tuple[Pair, ...], tuple[Pair, ...]]:
-    """Set aside about `share` of the conversations of each category, whole ones, by hash: (kept, set aside).
-
-    A category with fewer than two conversations sets none aside, since it could not be built at all then.
-    """
-    groups: dict[str | None, dict[str, list[Pair]]] = {}
-    for pair in pairs:
-        groups.setdefault(pair.category, {}).setdefault(pair.conversation, []).append(pair)
-    kept: list[Pair] = []
-    aside: list[Pair] = []
-    for conversations in groups.values():
-        order = sorted(conversations, key=lambda name: hashlib.sha256(f"{seed}\n{name}".encode()).digest())
-        n = min(round(share * len(order)), len(order) - 1)
-        for place, name in enumerate(order):
-            (aside if place < n else kept).extend(conversations[name])
-    return tuple(kept), tuple(aside)
 
 
 def by_category(pairs: Iterable[Pair]) -> dict[str, tuple[Pair, ...]]:
