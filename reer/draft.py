@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from lm.encoder import Encode
 from lm.scores import Scorer
-from reer.facts import Encode, Fact, find_facts
+from reer.facts import Fact, find_facts
 from reer.gains import Worth, measure
 from reer.pairs import Pair
 from reer.slots import contents

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lm.encoder import Encode
 from lm.scores import Scorer
 from reer.answers import Answers
 from reer.claim_edits import Edit, apply_edit, article_tokens
-from reer.facts import Encode
 from reer.gains import item_of
 from reer.manual import Article, context_text
 from reer.pairs import Pair

@@ -13,11 +13,12 @@ from typing import Protocol
 
 import numpy as np
 
+from lm.encoder import Encode
 from lm.scores import Scorer
 from reer.citations import as_sentence, cite, cited_words
 from reer.claim_edits import Edit, apply_edit, article_tokens
 from reer.draft import count_words, is_checkable, is_confirmed
-from reer.facts import Encode, Fact, find_facts
+from reer.facts import Fact, find_facts
 from reer.gains import item_of
 from reer.manual import Article, Claim, Source, context_text
 from reer.pairs import Pair

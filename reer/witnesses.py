@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reer.facts import Encode
+from lm.encoder import Encode
 from reer.pairs import Pair
 from reer.slots import contents
 from reer.statements import find_statements
