@@ -17,7 +17,7 @@ from typing import Any
 from apo.examples import Example
 from apo.retrieve import Retriever
 from apo.task import answers_of
-from lm.base import Message, Reply, Request
+from lm.base import Reply, Request, to_messages
 from lm.road import Road, request_key
 from workbench.copying import schema_for
 from workbench.errors import ModelError
@@ -114,9 +114,9 @@ class Evaluator:
 
     def _request(self, prompt: Prompt, example: Example, schema: Mapping[str, Any]) -> Request:
         inputs = {name: example.inputs[name] for name in prompt.inputs}
-        turns = render(prompt, inputs, self._retriever.nearest(prompt, inputs))
+        demos = self._retriever.nearest(prompt, inputs)
         return Request(
-            tuple(Message(role, content) for role, content in turns),
+            to_messages(render(prompt, inputs, demos)),
             max_tokens=self._decoding.max_tokens,
             temperature=self._decoding.temperature,
             schema=schema_for(schema, inputs),

@@ -7,8 +7,6 @@ whose answers are strings in a text, or `{"id", ..., "answers": ["positive"]}` f
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +14,7 @@ from typing import Any
 
 from workbench.documents import Document, Span
 from workbench.errors import DataError
+from workbench.folding import fold
 from workbench.jsonl import read_jsonl
 from workbench.metrics import gold_answers
 
@@ -85,7 +84,7 @@ def to_record(example: Example) -> dict[str, Any]:
 def normalized_text(example: Example) -> str:
     """The inputs folded so that copies with other case, spacing or quotes are the same text."""
     joined = " ".join(example.inputs.values())
-    return re.sub(r"[\W_]+", " ", unicodedata.normalize("NFKC", joined)).casefold().strip() or joined
+    return fold(joined).strip() or joined
 
 
 def refuse_overlap(dev: Sequence[Example], sealed: Sequence[Example], path: Path) -> None:

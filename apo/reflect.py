@@ -13,7 +13,6 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.resources import files
 
 from apo.batches import clip, pack
 from apo.board import Board, Candidate
@@ -26,13 +25,13 @@ from apo.overfit import OverfitLint
 from apo.propose import try_moves
 from apo.search import Event, Observer
 from apo.task import Task
-from lm.base import Message, Reply, Request
+from lm.base import Reply, Request, to_messages
 from lm.budget import Budget
 from lm.open import check_reachable, open_engine
 from lm.road import Ledger, Road
 from lm.store import ReplyStore
 from workbench.errors import ModelError
-from workbench.prompts import Prompt, parse_prompt
+from workbench.prompts import Prompt, packaged_prompt
 from workbench.rendering import output_schema, parse_answer, render
 
 TURNS_TOKENS = 1500
@@ -66,8 +65,7 @@ class ModelReflector:
         self._task = task
         self._rng = rng
         self._observe = observe
-        text = (files("prompts") / "apo" / "reflect.md").read_text(encoding="utf-8")
-        self._prompt = parse_prompt(text, path="prompts/apo/reflect.md")
+        self._prompt = packaged_prompt("apo/reflect")
         self._lint = OverfitLint(task.prompt, task.dev)
         self._rounds = 0
 
@@ -132,7 +130,7 @@ class ModelReflector:
         return [finding for finding in findings if finding.edits]
 
     def _request(self, inputs: Mapping[str, str]) -> Request:
-        messages = tuple(Message(role, content) for role, content in render(self._prompt, inputs))
+        messages = to_messages(render(self._prompt, inputs))
         schema = output_schema(self._prompt)
         return Request(messages, ANSWER_TOKENS, temperature=TEMPERATURE, seed=self._rounds, schema=schema)
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from apo.examples import Example, normalized_text
 from apo.task import gold_demo
-from lm.encoder import Encoder, encoder_installed
+from lm.encoder import Encode, Encoder, encoder_installed
 from workbench.documents import Document
 from workbench.errors import UsageError
 from workbench.nearest import Bm25, best
@@ -37,8 +37,6 @@ def installed(methods: Sequence[Method]) -> tuple[Method, ...]:
     return tuple(method for method in methods if method != "encoder" or encoder_installed())
 
 
-Encode = Callable[[Sequence[str]], NDArray[np.floating[Any]]]
-"""Embeddings of texts, of unit length, shape (n, dimensions)."""
 Scores = Callable[[str], NDArray[np.floating[Any]]]
 """How near each text of the pool is to a query, shape (n,); higher is nearer."""
 

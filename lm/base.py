@@ -6,7 +6,7 @@ concurrency) is wrapped around it once, in `lm/road.py`, and is the same for eve
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -19,6 +19,11 @@ class Message:
 
     role: Role
     content: str
+
+
+def to_messages(turns: Iterable[tuple[Role, str]]) -> tuple[Message, ...]:
+    """Rendered turns (`workbench.rendering.render`) as the messages of a request."""
+    return tuple(Message(role, content) for role, content in turns)
 
 
 @dataclass(frozen=True, slots=True)

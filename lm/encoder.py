@@ -11,7 +11,7 @@ the model was published; its tokenizer folds case. The same texts in the same or
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,9 @@ MAX_TOKENS = 256
 """Longest text, its two special tokens included."""
 BATCH = 32
 """Texts that go through the model together."""
+
+Encode = Callable[[Sequence[str]], NDArray[np.floating[Any]]]
+"""Embeddings of texts, of unit length, shape (n, dimensions), as `Encoder().encode` gives them."""
 
 
 class Encoder:

@@ -12,26 +12,26 @@ local disk, because SQLite's write-ahead log does not work over network file sys
 from __future__ import annotations
 
 import json
-import sqlite3
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from lm.base import Reply, Request, Usage
+from lm.database import Database, Kind
 from workbench.errors import DataError
 
-APPLICATION_ID = 0x4F424B52
-"""Stands in the SQLite header ("OBKR"), so that no other program's database is ever written to."""
-FORMAT = 1
-"""Version of the table; a file of another version is refused rather than guessed at."""
-BUSY_S = 30.0
-"""How long a write waits for another process's write."""
-OPEN_POLL_S = 0.01
-"""How often to try to open a file that others are opening."""
+KIND = Kind(
+    application_id=0x4F424B52,  # "OBKR"
+    format=1,
+    table=(
+        "replies (key TEXT PRIMARY KEY, request TEXT NOT NULL, reply TEXT NOT NULL, created_at REAL NOT NULL)"
+        " WITHOUT ROWID"
+    ),
+    name="the reply store",
+    other="not a reply store",
+)
 
 
 class ReplyStore:
@@ -49,9 +49,7 @@ class ReplyStore:
         """
         self.path = Path(path)
         self._clock = clock
-        self._lock = threading.Lock()  # one connection serves all threads, one at a time
-        with self._guard():
-            self._connection = _connect(self.path)
+        self._database = Database(self.path, KIND)
 
     def get(self, key: str) -> Reply | None:
         """The stored reply, marked as cached, or None.
@@ -59,12 +57,11 @@ class ReplyStore:
         Raises:
             DataError: the file or this row is torn.
         """
-        with self._guard():
-            row = self._connection.execute("SELECT reply FROM replies WHERE key = ?", (key,)).fetchone()
-        if row is None:
+        rows = self._database.run("SELECT reply FROM replies WHERE key = ?", (key,))
+        if not rows:
             return None
         try:
-            return _decode_reply(row[0])
+            return _decode_reply(rows[0][0])
         except (TypeError, ValueError, KeyError) as exc:
             raise DataError(
                 f"the reply stored under {key!r} is unreadable ({exc}); delete that row, or move the file away",
@@ -78,36 +75,20 @@ class ReplyStore:
             DataError: the file cannot be written.
         """
         row = (key, json.dumps(encode_request(request)), _encode_reply(reply), self._clock())
-        with self._guard():
-            self._connection.execute("INSERT OR IGNORE INTO replies VALUES (?, ?, ?, ?)", row)
+        self._database.run("INSERT OR IGNORE INTO replies VALUES (?, ?, ?, ?)", row)
 
     def __len__(self) -> int:
         """How many replies are kept."""
-        with self._guard():
-            return int(self._connection.execute("SELECT count(*) FROM replies").fetchone()[0])
+        return int(self._database.run("SELECT count(*) FROM replies")[0][0])
 
     def usages(self) -> list[Usage]:
         """What each kept reply took, oldest first: a resumed run charges it to its budget again."""
-        with self._guard():
-            rows = self._connection.execute("SELECT reply FROM replies ORDER BY created_at").fetchall()
+        rows = self._database.run("SELECT reply FROM replies ORDER BY created_at")
         return [_decode_reply(text).usage for (text,) in rows]
 
     def close(self) -> None:
         """Close the file; the store must not be used afterwards."""
-        with self._guard():
-            self._connection.close()
-
-    @contextmanager
-    def _guard(self) -> Iterator[None]:
-        with self._lock:
-            try:
-                yield
-            except (sqlite3.OperationalError, OSError) as exc:
-                step = "check that its folder can be written, the disk has space and no program locks the file"
-                raise DataError(f"the reply store cannot be used ({exc}); {step}", path=self.path) from exc
-            except sqlite3.DatabaseError as exc:
-                step = "move it away to start an empty store, or restore a copy"
-                raise DataError(f"not a reply store, or a torn one ({exc}); {step}", path=self.path) from exc
+        self._database.close()
 
 
 def encode_request(request: Request) -> dict[str, Any]:
@@ -139,53 +120,3 @@ def _encode_reply(reply: Reply) -> str:
 def _decode_reply(text: str) -> Reply:
     record = json.loads(text)
     return Reply(**{**record, "usage": Usage(**record["usage"]), "cached": True})
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    """Open, trying again while others open: SQLite does not wait by itself when two switch a new file to WAL."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    deadline_s = time.monotonic() + BUSY_S
-    while True:
-        try:
-            return _open(path)
-        except sqlite3.OperationalError as exc:
-            if exc.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline_s:
-                raise
-        time.sleep(OPEN_POLL_S)
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
-    try:
-        _prepare(connection, path)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _prepare(connection: sqlite3.Connection, path: Path) -> None:
-    """Check that the file is ours before anything is written to it, then create the table if it is new."""
-    # The table count is read first: table and id are committed together, so one who sees the table sees the id.
-    tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-    application = connection.execute("PRAGMA application_id").fetchone()[0]
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if application != APPLICATION_ID and (tables or application):
-        raise DataError("this SQLite file is another program's; choose another path for the reply store", path=path)
-    if application == APPLICATION_ID and version != FORMAT:
-        raise DataError(
-            f"reply store of format {version}, but {FORMAT} is what can be read; choose another path",
-            path=path,
-        )
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = NORMAL")
-    if application == APPLICATION_ID:
-        return
-    connection.execute("BEGIN IMMEDIATE")
-    connection.execute(
-        "CREATE TABLE IF NOT EXISTS replies "
-        "(key TEXT PRIMARY KEY, request TEXT NOT NULL, reply TEXT NOT NULL, created_at REAL NOT NULL) WITHOUT ROWID"
-    )
-    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-    connection.execute(f"PRAGMA user_version = {FORMAT}")
-    connection.execute("COMMIT")

@@ -14,14 +14,13 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 
-from lm.base import Message, Request
+from lm.base import Request, to_messages
 from lm.road import Road
 from reer.ask import Hit
 from reer.slots import read_slots
 from workbench.errors import ModelError
-from workbench.prompts import parse_prompt
+from workbench.prompts import packaged_prompt
 from workbench.rendering import output_schema, parse_answer, render
 
 OFFERED = 8
@@ -58,10 +57,9 @@ async def write_answer(road: Road, question: str, hits: Sequence[Hit]) -> Writte
     Raises:
         ModelError: there was no answer at all; one that cannot be read is withheld instead.
     """
-    prompt = parse_prompt((files("prompts") / "reer" / "answer.md").read_text(encoding="utf-8"), path="answer.md")
+    prompt = packaged_prompt("reer/answer")
     claims = "\n".join(f"{hit.id}: {hit.claim.text}" for hit in hits)
-    turns = render(prompt, {"question": question, "claims": claims})
-    messages = tuple(Message(role, content) for role, content in turns)
+    messages = to_messages(render(prompt, {"question": question, "claims": claims}))
     reply = await road.complete(Request(messages, ANSWER_TOKENS, schema=output_schema(prompt)))
     try:
         values = parse_answer(prompt, reply.text)

@@ -6,14 +6,13 @@ answers = await Answers(road).write(pairs, [context_text(article)] * len(pairs))
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.resources import files
 
-from lm.base import Message, Reply, Request
+from lm.base import Reply, Request, to_messages
 from lm.road import Road
 from reer.gains import MAX_TURNS
 from reer.pairs import Pair, conversation_text
 from workbench.errors import ModelError
-from workbench.prompts import Prompt, parse_prompt
+from workbench.prompts import packaged_prompt
 from workbench.rendering import render
 
 ANSWER_TOKENS = 80
@@ -27,7 +26,7 @@ class Answers:
     def __init__(self, road: Road) -> None:
         """Ask over this road; answers are kept in its store."""
         self.road = road
-        self._prompt = load_reply_prompt()
+        self._prompt = packaged_prompt("reer/reply")
 
     async def write(self, pairs: Sequence[Pair], manuals: Sequence[str]) -> list[str]:
         """An answer to each conversation with its manual (may be empty).
@@ -48,11 +47,4 @@ class Answers:
             "manual": manual.rstrip() or NO_MANUAL,
             "conversation": conversation_text(pair.x[-MAX_TURNS:]).rstrip(),
         }
-        turns = render(self._prompt, inputs)
-        return Request(tuple(Message(role, text) for role, text in turns), max_tokens=ANSWER_TOKENS)
-
-
-def load_reply_prompt() -> Prompt:
-    """The prompt file, as it comes with the package."""
-    text = (files("prompts") / "reer" / "reply.md").read_text(encoding="utf-8")
-    return parse_prompt(text, path="prompts/reer/reply.md")
+        return Request(to_messages(render(self._prompt, inputs)), max_tokens=ANSWER_TOKENS)

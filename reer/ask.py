@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from reer.facts import Encode
+from lm.encoder import Encode
 from reer.manual import Article, Claim
 from workbench.errors import UsageError
 from workbench.nearest import Bm25, best, tokenize

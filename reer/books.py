@@ -11,8 +11,6 @@ key          all that is true of the category: no manual can know more
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +21,7 @@ from reer.draft import count_words
 from reer.manual import Article, claims_text, context_text
 from reer.pairs import Pair, conversation_text
 from workbench.errors import DataError, UsageError
+from workbench.folding import fold
 from workbench.jsonl import read_jsonl
 from workbench.nearest import Bm25
 
@@ -109,13 +108,13 @@ def match_by_rote(transcripts: Sequence[Pair], pairs: Sequence[Pair]) -> list[Ro
     plain: dict[str, list[int]] = {}
     for place, earlier in enumerate(transcripts):
         exact.setdefault(earlier.question, []).append(place)
-        plain.setdefault(_plain(earlier.question), []).append(place)
+        plain.setdefault(fold(earlier.question).strip(), []).append(place)
     index = Bm25([pair.question for pair in transcripts])
     matched = []
     for pair in pairs:
         own = {place for place, other in enumerate(transcripts) if other.conversation == pair.conversation}
         found = [("exact", place) for place in exact.get(pair.question, ())]
-        found += [("normalised", place) for place in plain.get(_plain(pair.question), ())]
+        found += [("normalised", place) for place in plain.get(fold(pair.question).strip(), ())]
         found += [("nearest", place) for place in index.top(pair.question, 1, exclude=own)]
         how, place = next((how, place) for how, place in found if place not in own)
         matched.append(Rote(transcripts[place].y, how, _earlier(transcripts[place])))
@@ -167,7 +166,3 @@ def _fitting(nearest: Sequence[str], length: int) -> str:
             taken.append(text)
             left -= count_words(text)
     return "".join(reversed(taken))
-
-
-def _plain(text: str) -> str:
-    return re.sub(r"[\W_]+", " ", unicodedata.normalize("NFKC", text)).casefold().strip()

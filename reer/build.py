@@ -13,11 +13,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from lm.encoder import Encode
 from lm.scores import Scorer
 from reer.categories import title_of
 from reer.citations import as_sentence, cite
 from reer.draft import Draft, draft_article
-from reer.facts import Encode
 from reer.folder import INDEX, LOG
 from reer.manual import Article, Claim, Source
 from reer.page import render_article

@@ -40,17 +40,20 @@ def one_line(text: str) -> str:
     return " ".join(text.split())
 
 
+def cited_words(statement: Statement) -> tuple[str, str]:
+    """The pair and the words that a source of the statement has: two sentences of one reply are two sources."""
+    return statement.pair.id, one_line(statement.text)
+
+
 def _enter(statement: Statement, sources: dict[str, Source]) -> str:
-    """Two sentences of one reply are two sources."""
-    pair = statement.pair
-    where = (pair.id, one_line(statement.text))
+    pair, words = statement.pair, cited_words(statement)
     for source in sources.values():
-        if (source.pair, source.quote) == where:
+        if (source.pair, source.quote) == words:
             return source.id
     id_ = free_id(sources)
     date = pair.date.isoformat() if pair.date else None
     speaker = pair.speaker.removeprefix("human:") if pair.speaker else None
-    sources[id_] = Source(id_, pair.id, pair.conversation, pair.turn, where[1], speaker, date)
+    sources[id_] = Source(id_, pair.id, pair.conversation, pair.turn, words[1], speaker, date)
     return id_
 
 

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lm.encoder import Encode
 from reer.assignments import Assignment, category_of
 from reer.categories import CategoriesFile, title_of
 from reer.category_edits import match_clusters, new_ids
 from reer.clusters import centres_of, count_different, find_clusters, settle
-from reer.facts import Encode
 from reer.pairs import Pair
 from reer.points import Points, place_texts, text_of
 from reer.telling import describe, find_terms, is_described, name_groups

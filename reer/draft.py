@@ -9,18 +9,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
+from lm.encoder import Encode
 from lm.scores import Scorer
-from reer.facts import Encode, Fact, find_facts
+from reer.facts import Fact, find_facts
 from reer.gains import Worth, measure
 from reer.pairs import Pair
 from reer.slots import contents
 from reer.statements import Statement, find_statements
+from reer.witnesses import Witnesses
 from workbench.nearest import tokenize
 
 WITNESSES = 4
-"""Replies that a statement is scored on: those that share a slot with it, then those most like it."""
+"""Replies that a statement is scored on, none of the call that it is from."""
 LONE_NATS = 2.0
 """What a fact that one call states must save on each of its witnesses: of those below, one in ten was a fact on the
 example bank, the rest was small talk with a number in it."""
@@ -85,17 +85,13 @@ async def draft_article(title: str, pairs: Sequence[Pair], scorer: Scorer, encod
 
 
 def _witnesses(statements: Sequence[Statement], pairs: Sequence[Pair], encode: Encode) -> dict[str, list[Pair]]:
-    """For each statement the replies of other calls that share a slot with it, then those most like it."""
-    replies = encode([pair.y for pair in pairs])
-    texts = encode([statement.text for statement in statements])
-    slots = [contents(slot for found in find_statements(pair) for slot in found.slots) for pair in pairs]
+    """For each statement the replies of other calls that it concerns most."""
+    witnesses = Witnesses(pairs, encode)
+    points = encode([statement.text for statement in statements])
     found: dict[str, list[Pair]] = {}
     for place, statement in enumerate(statements):
-        own = contents(statement.slots)
-        likeness = replies @ texts[place]
-        order = sorted(range(len(pairs)), key=lambda i: (not own & slots[i], -float(np.round(likeness[i], 5))))
-        others = [pairs[i] for i in order if pairs[i].conversation != statement.pair.conversation]
-        found[statement.text] = others[:WITNESSES]
+        own, call = contents(statement.slots), statement.pair.conversation
+        found[statement.text] = witnesses.find(own, points[place : place + 1], apart={call}, n=WITNESSES)
     return found
 
 

@@ -16,12 +16,12 @@ from typing import Any
 
 import numpy as np
 
+from lm.encoder import Encode
 from lm.score_spans import score_spans
 from lm.scores import Scorer
 from reer.answers import Answers
 from reer.books import Shelf, check_shelf, count_rote, match_by_rote, open_books
 from reer.draft import count_words
-from reer.facts import Encode
 from reer.gains import item_of
 from reer.gate import by_call
 from reer.pairs import Pair

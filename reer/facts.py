@@ -8,7 +8,7 @@ said of the other, the older one has ended.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lm.encoder import Encode
 from reer.slots import Slot
 from reer.statements import Statement
 
@@ -34,9 +35,6 @@ LONE_RIVAL_COSINE = 0.4
 NEVER = 2.0
 THINGS = frozenset({"document", "channel"})
 """Kinds of slots that are named, not valued."""
-
-Encode = Callable[[Sequence[str]], NDArray[np.floating[Any]]]
-"""Embeddings of texts, of unit length, shape (n, dimensions)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lm.encoder import Encode
 from lm.scores import Scorer
 from reer.answers import Answers
 from reer.claim_edits import Edit, apply_edit, article_tokens
-from reer.facts import Encode
 from reer.gains import item_of
 from reer.manual import Article, context_text
 from reer.pairs import Pair
@@ -97,7 +97,4 @@ class Gate:
 
 def by_call(tallies: Sequence[Tally], pairs: Sequence[Pair]) -> Sample:
     """Tallies summed over the replies of a call: replies of one call are no independent witnesses."""
-    calls: dict[str, list[Tally]] = {}
-    for pair, tally in zip(pairs, tallies, strict=True):
-        calls.setdefault(pair.conversation, []).append(tally)
-    return Sample.of(Tally(sum(t.num for t in group), sum(t.den for t in group)) for group in calls.values())
+    return Sample.of_groups(tallies, [pair.conversation for pair in pairs])

@@ -6,9 +6,6 @@ and `date` (ISO) where they are known; further keys are ignored. Every problem n
 
 from __future__ import annotations
 
-import hashlib
-import re
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -16,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.errors import DataError
+from workbench.folding import fold
 from workbench.jsonl import read_jsonl
 
 
@@ -76,7 +74,7 @@ def load_pairs(path: Path) -> Loaded:
             message = f"id {pair.id!r} is taken on line {seen[pair.id]}; give each pair its own"
             raise DataError(message, path=path, line=line)
         seen[pair.id] = line
-        words = _folded(pair)
+        words = fold(f"{pair.question} \0 {pair.y}")
         if words in said:
             repeated.append(pair.id)
         else:
@@ -101,24 +99,6 @@ def load_files(paths: Sequence[Path]) -> Loaded:
                 raise DataError(f"id {pair.id!r} is taken in {homes[pair.id]}; give each pair its own", path=path)
     repeated = tuple(id_ for each in loaded for id_ in each.repeated)
     return Loaded(tuple(pair for each in loaded for pair in each.pairs), repeated)
-
-
-def split_pairs(pairs: Iterable[Pair], share: float, *, seed: int) -> tuple[tuple[Pair, ...], tuple[Pair, ...]]:
-    """Set aside about `share` of the conversations of each category, whole ones, by hash: (kept, set aside).
-
-    A category with fewer than two conversations sets none aside, since it could not be built at all then.
-    """
-    groups: dict[str | None, dict[str, list[Pair]]] = {}
-    for pair in pairs:
-        groups.setdefault(pair.category, {}).setdefault(pair.conversation, []).append(pair)
-    kept: list[Pair] = []
-    aside: list[Pair] = []
-    for conversations in groups.values():
-        order = sorted(conversations, key=lambda name: hashlib.sha256(f"{seed}\n{name}".encode()).digest())
-        n = min(round(share * len(order)), len(order) - 1)
-        for place, name in enumerate(order):
-            (aside if place < n else kept).extend(conversations[name])
-    return tuple(kept), tuple(aside)
 
 
 def by_category(pairs: Iterable[Pair]) -> dict[str, tuple[Pair, ...]]:
@@ -167,9 +147,3 @@ def _optional(record: Mapping[str, Any], key: str) -> str | None:
 
 def _problem(exc: Exception) -> str:
     return f"{exc} is missing" if isinstance(exc, KeyError) else str(exc)
-
-
-def _folded(pair: Pair) -> str:
-    """Question and reply without case, spacing and marks."""
-    joined = f"{pair.question} \0 {pair.y}"
-    return re.sub(r"[\W_]+", " ", unicodedata.normalize("NFKC", joined)).casefold()

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reer.facts import Encode
+from lm.encoder import Encode
 from reer.pairs import Pair
 
 BATCH = 32

@@ -1,8 +1,8 @@
 """Edits worth a trial: from replies that an article explains worst, from claims that say the same or earn nothing.
 
-Each kind looks at the article as it is and returns edits with what they save on their witnesses, the replies most
-concerned: those of other calls that share a slot with the claim, then those most like it. That is a sieve, cheap and
-partial; whether an edit is let in, all replies of the category decide (`reer/gate.py`).
+Each kind looks at the article as it is and returns edits with what they save on their witnesses, the replies of
+other calls that it concerns most (`reer/witnesses.py`). That is a sieve, cheap and partial; whether an edit is let in,
+all replies of the category decide (`reer/gate.py`).
 """
 
 from __future__ import annotations
@@ -13,16 +13,18 @@ from typing import Protocol
 
 import numpy as np
 
+from lm.encoder import Encode
 from lm.scores import Scorer
-from reer.citations import as_sentence, cite
+from reer.citations import as_sentence, cite, cited_words
 from reer.claim_edits import Edit, apply_edit, article_tokens
 from reer.draft import count_words, is_checkable, is_confirmed
-from reer.facts import Encode, Fact, find_facts
+from reer.facts import Fact, find_facts
 from reer.gains import item_of
 from reer.manual import Article, Claim, Source, context_text
 from reer.pairs import Pair
 from reer.slots import contents, read_slots
 from reer.statements import Statement, find_statements
+from reer.witnesses import Witnesses
 
 WITNESSES = 3
 WORDINGS = 2
@@ -73,8 +75,7 @@ class Proposer:
         self._encode = encode
         self._budget = budget
         self._facts = find_facts([each for pair in pairs for each in find_statements(pair)], encode)
-        self._replies = encode([pair.y for pair in pairs])
-        self._slots = [contents(slot for each in find_statements(pair) for slot in each.slots) for pair in pairs]
+        self._witnesses = Witnesses(pairs, encode)
 
     async def propose(self, article: Article) -> list[Proposal]:
         """Edits that saved something on their witnesses, the best of each kind, most promising first.
@@ -105,9 +106,9 @@ class Proposer:
         for fact in self._facts:
             if fact.until is None:
                 continue
-            heard = {_key(statement) for statement in fact.statements}
+            heard = {cited_words(statement) for statement in fact.statements}
             for claim in article.current:
-                cited = {(article.source(note).pair, article.source(note).quote) for note in claim.sources}
+                cited = _words_of(article, claim)
                 if cited and cited <= heard:
                     reason = f"calls from {fact.until.isoformat()} on say otherwise"
                     edits.append(Edit("UPDATE", article.category, reason, (claim.id,), until=fact.until.isoformat()))
@@ -118,7 +119,7 @@ class Proposer:
         before, book, items, owners = [], context_text(article), [], []
         for place, edit in enumerate(edits):
             after = context_text(apply_edit(article, edit))
-            for pair in self._witnesses(article, edit):
+            for pair in self._concerned(article, edit):
                 before.append(item_of(pair, book))
                 items.append(item_of(pair, after))
                 owners.append(place)
@@ -128,18 +129,12 @@ class Proposer:
             saved[owner] += new.total - old.total
         return [Proposal(edit, float(saved[place])) for place, edit in enumerate(edits)]
 
-    def _witnesses(self, article: Article, edit: Edit) -> list[Pair]:
-        """Replies most concerned by an edit, of calls that its claims were not heard in."""
+    def _concerned(self, article: Article, edit: Edit) -> list[Pair]:
+        """Replies most concerned by an edit, of calls other than those whose words go or come by it."""
         texts = [claim.text for claim in article.claims if claim.id in edit.removed]
         texts += [edit.text] if edit.text else []
         own = contents(slot for text in texts for slot in read_slots(text))
-        likeness = np.max(self._replies @ self._encode(texts).T, axis=1)
-        touched = edit.touches(article)
-        order = sorted(
-            (place for place, pair in enumerate(self._pairs) if pair.conversation not in touched),
-            key=lambda place: (not own & self._slots[place], -float(np.round(likeness[place], 5))),
-        )
-        return [self._pairs[place] for place in order[:WITNESSES]]
+        return self._witnesses.find(own, self._encode(texts), apart=edit.touches(article), n=WITNESSES)
 
     def _drops(self, article: Article) -> list[Edit]:
         return [Edit("DELETE", article.category, "it earns nothing", (claim.id,)) for claim in article.current]
@@ -181,7 +176,7 @@ class Proposer:
         heard = {(source.pair, source.quote) for source in article.sources}
         edits = []
         for fact in self._facts:
-            stated = any(_key(statement) in heard for statement in fact.statements)
+            stated = any(cited_words(statement) in heard for statement in fact.statements)
             told = any(each.pair.id in ids for each in fact.statements)
             if fact.until is not None or stated or not told or not (is_confirmed(fact) or is_checkable(fact)):
                 continue
@@ -218,16 +213,17 @@ class Proposer:
         return tuple(removed) if excess <= 0 else None
 
     def _fact_of(self, article: Article, claim: Claim) -> Fact | None:
-        cited = {(article.source(note).pair, article.source(note).quote) for note in claim.sources}
-        return next((fact for fact in self._facts if cited & {_key(each) for each in fact.statements}), None)
+        cited = _words_of(article, claim)
+        return next((fact for fact in self._facts if cited & {cited_words(each) for each in fact.statements}), None)
 
 
 def _shortest(fact: Fact) -> list[Statement]:
     return sorted(fact.statements, key=lambda each: len(each.text))[:WORDINGS]
 
 
-def _key(statement: Statement) -> tuple[str, str]:
-    return statement.pair.id, " ".join(statement.text.split())
+def _words_of(article: Article, claim: Claim) -> set[tuple[str, str]]:
+    """The pair and the words of each source of a claim."""
+    return {(source.pair, source.quote) for source in map(article.source, claim.sources)}
 
 
 def _cited(article: Article, fact: Fact, statement: Statement) -> tuple[str, tuple[Source, ...]]:

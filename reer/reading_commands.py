@@ -14,7 +14,7 @@ from workbench import console
 from workbench.errors import UsageError
 
 if TYPE_CHECKING:
-    from reer.facts import Encode
+    from lm.encoder import Encode
 
 app = typer.Typer()
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reer.facts import Encode
+from lm.encoder import Encode
 
 
 def remember(encode: Encode, folder: Path, name: str) -> Encode:

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from lm.base import Message, Request
+from lm.base import Request, to_messages
 from lm.road import Road
 from reer.claim_edits import Edit
 from reer.draft import count_words
@@ -24,8 +24,8 @@ from reer.manual import Article, Claim
 from reer.slots import contents, read_slots
 from reer.statements import sentences
 from reer.wording import Fault, denies_otherwise, form_fault, loose_values, speaks_of_itself, turns_a_bound
-from reer.writer import load
 from workbench.errors import ModelError
+from workbench.prompts import packaged_prompt
 from workbench.rendering import output_schema, parse_answer, render
 
 REWRITE_TOKENS = 1024
@@ -66,7 +66,7 @@ class Rewriter:
     def __init__(self, road: Road) -> None:
         """Load the prompt."""
         self.road = road
-        self.prompt = load("rewrite")
+        self.prompt = packaged_prompt("reer/rewrite")
 
     async def rewrite(self, article: Article) -> Rewrites:
         """Edits of an article's current claims.
@@ -78,7 +78,7 @@ class Rewriter:
         if not article.current:
             return Rewrites()
         claims = "\n".join(f"{claim.id}: {claim.text}" for claim in article.current)
-        messages = tuple(Message(role, content) for role, content in render(self.prompt, {"claims": claims}))
+        messages = to_messages(render(self.prompt, {"claims": claims}))
         try:
             reply = await self.road.complete(Request(messages, REWRITE_TOKENS, schema=output_schema(self.prompt)))
             records = parse_answer(self.prompt, reply.text)["rewrites"]

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reer.facts import Encode
+from lm.encoder import Encode
 from reer.slots import Slot, read_slots
 
 CHRF_ORDER = 6

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from lm.base import Message, Reply, Request
+from lm.base import Reply, Request, to_messages
 from lm.road import Road
 from reer.fact_kinds import FactKind
 from reer.facts import THINGS
@@ -26,10 +26,11 @@ from reer.pairs import Pair, conversation_text
 from reer.slots import Slot, contents, read_slots
 from reer.statements import MIN_WORDS, Statement, sentences
 from reer.wording import PER, Fault, denies_otherwise, form_fault, loose_values, speaks_of_itself, value_fault
-from reer.writer import NO_TURN, load
+from reer.writer import NO_TURN
 from workbench.copying import schema_for
 from workbench.errors import ModelError
 from workbench.nearest import tokenize
+from workbench.prompts import packaged_prompt
 from workbench.rendering import output_schema, parse_answer, render
 
 MAX_WORDS = 40
@@ -106,7 +107,7 @@ class Summarizer:
     def __init__(self, road: Road) -> None:
         """Load the prompt."""
         self.road = road
-        self.prompt = load("facts")
+        self.prompt = packaged_prompt("reer/facts")
 
     async def write(self, pair: Pair, trace: str = "") -> Summary:
         """The facts of one pair.
@@ -132,7 +133,7 @@ class Summarizer:
     def _request(self, pair: Pair, trace: str) -> Request:
         talk = conversation_text(pair.x[-MAX_TURNS:]).strip() or NO_TURN
         inputs = {"conversation": talk, "reply": pair.y, "trace": trace.strip() or NO_TRACE}
-        messages = tuple(Message(role, content) for role, content in render(self.prompt, inputs))
+        messages = to_messages(render(self.prompt, inputs))
         return Request(messages, FACT_TOKENS, schema=schema_for(output_schema(self.prompt), inputs))
 
     def _read(self, pair: Pair, outcome: Reply | ModelError) -> Summary:

@@ -108,13 +108,10 @@ def _figure(
     found: Sequence[Record], value: Callable[[Record], float | None], rng: np.random.Generator
 ) -> dict[str, Any] | None:
     """A mean over traces, conversations resampled; None where there is none."""
-    calls: dict[str, list[float]] = {}
-    for record in found:
-        if (figure := value(record)) is not None:
-            calls.setdefault(record["conversation"], []).append(figure)
-    if not calls:
+    known = [(figure, record["conversation"]) for record in found if (figure := value(record)) is not None]
+    if not known:
         return None
-    sample = Sample.of(Tally(sum(group), len(group)) for group in calls.values())
+    sample = Sample.of_groups([Tally(figure, 1) for figure, _ in known], [call for _, call in known])
     return asdict(bootstrap_interval(sample.num, sample.den, rng=rng))
 
 

@@ -25,10 +25,11 @@ from reer.trace_record import TRACES, to_record
 from reer.trace_report import build_report, render_page
 from reer.traces import Plan, Search
 from reer.transfer import Others
-from reer.writer import Writer, load
+from reer.writer import Writer
 from workbench.console import Ticker
 from workbench.errors import ModelError, OpenbookError
 from workbench.jsonl import dump_line, write_atomic
+from workbench.prompts import packaged_prompt
 from workbench.runs import REPORT, Inputs, Run, digest_file, read_run
 
 REPLIES = "replies.sqlite"
@@ -65,7 +66,7 @@ class Job:
     @property
     def inputs(self) -> Inputs:
         """Seed and hashes."""
-        prompts = {f"reer/{name}": load(name).sha256 for name in ("trace", "segment")}
+        prompts = {name: packaged_prompt(name).sha256 for name in ("reer/trace", "reer/segment")}
         return Inputs(self.plan.seed, prompts, {path.name: digest_file(path) for path in (self.file, *self.categories)})
 
 

@@ -11,14 +11,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
 
-from lm.base import Message, Reply, Request
+from lm.base import Reply, Request, to_messages
 from lm.road import Road
 from reer.gains import MAX_TURNS
 from reer.pairs import Pair, conversation_text
 from workbench.errors import ModelError
-from workbench.prompts import Prompt, parse_prompt
+from workbench.prompts import Prompt, packaged_prompt
 from workbench.rendering import file_demos, output_schema, parse_answer, render
 
 TEMPERATURE = 0.8
@@ -38,7 +37,7 @@ class Writer:
     def __init__(self, road: Road) -> None:
         """Load the prompts."""
         self.road = road
-        self.prompts = {name: load(name) for name in ("trace", "segment")}
+        self.prompts = {name: packaged_prompt(f"reer/{name}") for name in ("trace", "segment")}
         drafts, rewrites = (file_demos(prompt) for prompt in self.prompts.values())
         shown = [*(step for demo in drafts for step in demo.outputs["steps"]), *(d.outputs["better"] for d in rewrites)]
         self._shown = {_one_line(step) for step in shown}
@@ -79,12 +78,6 @@ class Writer:
         return list(dict.fromkeys(outcome for outcome in outcomes if outcome not in self._shown | {inputs["step"]}))
 
 
-def load(name: str) -> Prompt:
-    """A prompt of this part."""
-    text = (files("prompts") / "reer" / f"{name}.md").read_text(encoding="utf-8")
-    return parse_prompt(text, path=f"prompts/reer/{name}.md")
-
-
 def _read(prompt: Prompt, reply: Reply | ModelError) -> str | ModelError:
     """The text of an answer; what is no fault of the answer is raised."""
     try:
@@ -105,7 +98,7 @@ def _inputs(pair: Pair) -> dict[str, str]:
 
 
 def _request(prompt: Prompt, inputs: Mapping[str, str], max_tokens: int, seed: int) -> Request:
-    messages = tuple(Message(role, content) for role, content in render(prompt, inputs))
+    messages = to_messages(render(prompt, inputs))
     return Request(messages, max_tokens, temperature=TEMPERATURE, seed=seed, schema=output_schema(prompt))
 
 

@@ -21,9 +21,23 @@ def locked(path: Path) -> Iterator[int]:
     lock when its last holder ends, however that happens. The empty lock file stays: removing it would let two writers
     hold locks on two files of the same name.
     """
-    descriptor = os.open(path.with_name(f".{path.name}.lock"), os.O_CREAT | os.O_RDWR, 0o644)
+    descriptor = take_lock(path.with_name(f".{path.name}.lock"))
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def take_lock(file: Path, *, wait: bool = True) -> int:
+    """Lock a file, made where there is none, and return its descriptor; closing it lets go.
+
+    Raises:
+        BlockingIOError: another process or thread holds the lock, and `wait` is off.
+    """
+    descriptor = os.open(file, os.O_CREAT | os.O_RDWR, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor

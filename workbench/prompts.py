@@ -17,6 +17,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -132,6 +133,12 @@ def load_prompt(path: Path) -> Prompt:
         return parse_prompt(path.read_bytes().decode("utf-8"), path=path)
     except (OSError, UnicodeDecodeError) as exc:
         raise DataError(f"cannot read the prompt file: {exc}; give a file in UTF-8", path=path) from exc
+
+
+def packaged_prompt(name: str) -> Prompt:
+    """A prompt that comes with the package, by its place there without the ending, as `reer/trace`."""
+    text = (files("prompts") / f"{name}.md").read_text(encoding="utf-8")
+    return parse_prompt(text, path=f"prompts/{name}.md")
 
 
 def parse_prompt(text: str, *, path: Path | str | None = None) -> Prompt:

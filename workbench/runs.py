@@ -15,7 +15,6 @@ from the environment enters the folder, so no key can.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -30,6 +29,7 @@ from typing import Any
 
 from workbench.errors import DataError, UsageError
 from workbench.jsonl import append_jsonl, read_tolerant, write_atomic
+from workbench.locking import take_lock
 
 SETTINGS, MANIFEST, EVENTS, REPORT, PAGE, LOCK = (
     "settings.json",
@@ -257,13 +257,10 @@ def _refuse_foreign(path: Path, settings: Mapping[str, Any]) -> None:
 
 def _acquire(path: Path) -> int:
     """Take the folder's lock; the system frees it when the process ends, however it ends."""
-    descriptor = os.open(path / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return take_lock(path / LOCK, wait=False)
     except BlockingIOError as exc:
-        os.close(descriptor)
         raise UsageError(f"another process is writing the run {path}; wait for it, or choose another folder") from exc
-    return descriptor
 
 
 def _check_sequence(path: Path, events: Sequence[Mapping[str, Any]]) -> None:

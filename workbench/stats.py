@@ -74,6 +74,19 @@ class Sample:
         columns = np.array(pairs, dtype=np.float64).reshape(-1, 2)
         return cls(columns[:, 0], columns[:, 1])
 
+    @classmethod
+    def of_groups(cls, tallies: Iterable[Tally], groups: Iterable[str]) -> Sample:
+        """Sum the tallies of each group, such as the replies of a call: they are one document, in order of the first.
+
+        Args:
+            tallies: of the parts.
+            groups: for each part the name of its group.
+        """
+        members: dict[str, list[Tally]] = {}
+        for tally, group in zip(tallies, groups, strict=True):
+            members.setdefault(group, []).append(tally)
+        return cls.of(Tally(sum(t.num for t in each), sum(t.den for t in each)) for each in members.values())
+
     @property
     def n(self) -> int:
         """Documents."""

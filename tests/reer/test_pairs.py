@@ -1,11 +1,8 @@
 import json
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from reer.pairs import by_category, load_pairs, split_pairs
-from tests.reer.builders import make_pair
+from reer.pairs import load_pairs
 from workbench.errors import DataError
 
 LINE = {
@@ -60,13 +57,3 @@ def test_a_repeated_id_and_an_empty_file_are_refused(tmp_path):
         load_pairs(write(tmp_path / "p.jsonl", LINE, {**LINE, "y": "Bye."}))
     with pytest.raises(DataError, match="holds no pair"):
         load_pairs(write(tmp_path / "q.jsonl"))
-
-
-@given(st.lists(st.tuples(st.integers(0, 9), st.sampled_from("ab")), max_size=40), st.floats(0, 1), st.integers(0, 3))
-def test_a_split_keeps_calls_whole_and_every_category_buildable(rows, share, seed):
-    pairs = [make_pair(n, "x", category=c, call=f"{c}{call}") for n, (call, c) in enumerate(rows)]
-    kept, aside = split_pairs(pairs, share, seed=seed)
-    assert sorted([*kept, *aside], key=lambda p: p.id) == sorted(pairs, key=lambda p: p.id)
-    assert not {pair.conversation for pair in kept} & {pair.conversation for pair in aside}
-    assert set(by_category(kept)) == set(by_category(pairs))
-    assert split_pairs(pairs, share, seed=seed) == (kept, aside)

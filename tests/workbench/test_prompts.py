@@ -11,7 +11,18 @@ from hypothesis import strategies as st
 
 from workbench.edits import add_rule, bump, delete_rule, edit_rule, move_rule, reorder, set_demo_mode
 from workbench.errors import DataError, UsageError
-from workbench.prompts import PROSE_SLOTS, SLOTS, Fixed, Nearest, Prompt, Rule, Slot, load_prompt, parse_prompt
+from workbench.prompts import (
+    PROSE_SLOTS,
+    SLOTS,
+    Fixed,
+    Nearest,
+    Prompt,
+    Rule,
+    Slot,
+    load_prompt,
+    packaged_prompt,
+    parse_prompt,
+)
 
 HEAD = """---
 task: headlines
@@ -145,6 +156,11 @@ def test_load_prompt_keeps_line_endings(tmp_path: Path) -> None:
     path = tmp_path / "p.md"
     path.write_bytes(FULL.replace("\n", "\r\n").encode())
     assert load_prompt(path).text.encode() == path.read_bytes()
+
+
+def test_packaged_prompt_is_the_file_of_its_name() -> None:
+    file = Path(__file__).parents[2] / "prompts" / "reer" / "trace.md"
+    assert packaged_prompt("reer/trace") == load_prompt(file)
 
 
 @pytest.mark.parametrize("content", [None, b"\xff\xfe"])

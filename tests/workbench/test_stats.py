@@ -59,6 +59,11 @@ def test_sample_refuses_what_is_no_sample(num: list[float], den: list[float]) ->
         Sample(np.array(num), np.array(den))
 
 
+def test_the_parts_of_a_group_are_one_document() -> None:
+    sample = Sample.of_groups([Tally(1, 2), Tally(3, 4), Tally(5, 6)], ["x", "y", "x"])
+    assert (sample.num.tolist(), sample.den.tolist()) == ([6, 3], [8, 4])
+
+
 def test_paired_functions_refuse_different_documents() -> None:
     for function in (paired_gain, sign_flip_test):
         with pytest.raises(DataError, match="a has 1, b has 2"):
