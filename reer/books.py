@@ -78,8 +78,8 @@ def check_shelf(shelf: Shelf, pairs: Sequence[Pair]) -> None:
             )
 
 
-def open_books(shelf: Shelf, pairs: Sequence[Pair]) -> dict[str, list[str]]:
-    """What is shown before each reply, by rung, in the order of `RUNGS`."""
+def open_books(shelf: Shelf, pairs: Sequence[Pair], rote: Sequence[Rote] = ()) -> dict[str, list[str]]:
+    """What is shown before each reply, by rung, in the order of `RUNGS`; `rote` is what the pairs are matched to."""
     names = list(shelf.articles)
     wrong = {name: shelf.articles[names[(place + len(names) // 2) % len(names)]] for place, name in enumerate(names)}
     categories = [str(pair.category) for pair in pairs]
@@ -92,9 +92,10 @@ def open_books(shelf: Shelf, pairs: Sequence[Pair]) -> dict[str, list[str]]:
         books["first"] = [context_text(shelf.first[name]) if name in shelf.first else "" for name in categories]
     if shelf.key:
         books["key"] = [claims_text(title_of(name), shelf.key.get(name, ())) for name in categories]
+    if rote:
+        books["rote"] = [match.text for match in rote]
     if shelf.transcripts:
         lengths = [count_words(text) for text in books["manual"]]
-        books["rote"] = [rote.text for rote in match_by_rote(shelf.transcripts, pairs)]
         books["transcripts"] = [
             _fitting(nearest, length)
             for nearest, length in zip(_nearest_calls(shelf.transcripts, pairs), lengths, strict=True)
@@ -121,9 +122,9 @@ def match_by_rote(transcripts: Sequence[Pair], pairs: Sequence[Pair]) -> list[Ro
     return matched
 
 
-def count_rote(transcripts: Sequence[Pair], pairs: Sequence[Pair]) -> dict[str, int]:
+def count_rote(rote: Sequence[Rote]) -> dict[str, int]:
     """How many questions are matched in which way."""
-    counts = Counter(rote.how for rote in match_by_rote(transcripts, pairs))
+    counts = Counter(match.how for match in rote)
     return {how: counts[how] for how in ("exact", "normalised", "nearest")}
 
 

@@ -20,7 +20,7 @@ from lm.encoder import Encode
 from lm.score_spans import score_spans
 from lm.scores import Scorer
 from reer.answers import Answers
-from reer.books import Shelf, check_shelf, count_rote, match_by_rote, open_books
+from reer.books import Rote, Shelf, check_shelf, count_rote, match_by_rote, open_books
 from reer.draft import count_words
 from reer.gains import item_of
 from reer.gate import by_call
@@ -35,8 +35,9 @@ from workbench.stats import Interval, bootstrap_interval, paired_gain
 class Exam:
     """Replies, and the books that are open before them."""
 
-    shelf: Shelf
     pairs: Sequence[Pair]
+    rote: Sequence[Rote]
+    """The earlier reply that each is matched to by its question; empty without transcripts."""
     books: Mapping[str, Sequence[str]]
     """What is shown before each reply, by rung."""
 
@@ -71,7 +72,8 @@ def set_exam(shelf: Shelf, pairs: Sequence[Pair]) -> Exam:
         UsageError: the exam would prove nothing.
     """
     check_shelf(shelf, pairs)
-    return Exam(shelf, pairs, open_books(shelf, pairs))
+    rote = match_by_rote(shelf.transcripts, pairs) if shelf.transcripts else []
+    return Exam(pairs, rote, open_books(shelf, pairs, rote))
 
 
 async def sit_exam(exam: Exam, examiners: Examiners, *, rng: np.random.Generator) -> dict[str, Any]:
@@ -87,8 +89,8 @@ async def sit_exam(exam: Exam, examiners: Examiners, *, rng: np.random.Generator
     """
     pairs = exam.pairs
     report: dict[str, Any] = {"pairs": len(pairs), "rungs": {}, "gains": {}}
-    if exam.shelf.transcripts:
-        report["rote"] = count_rote(exam.shelf.transcripts, pairs)
+    if exam.rote:
+        report["rote"] = count_rote(exam.rote)
     losses = {}
     for rung, texts in exam.books.items():
         whole, slots = losses[rung] = await _losses(examiners.scorer, pairs, texts)
@@ -128,12 +130,7 @@ async def _compare_answers(report: dict[str, Any], exam: Exam, answered: Answere
     replies = [pair.y for pair in pairs]
     similar: dict[str, list[Tally]] = {}
     for rung, texts in exam.books.items():
-        by_rote = rung == "rote"
-        said = (
-            [rote.reply for rote in match_by_rote(exam.shelf.transcripts, pairs)]
-            if by_rote
-            else await answered.answers.write(pairs, texts)
-        )
+        said = [match.reply for match in exam.rote] if rung == "rote" else await answered.answers.write(pairs, texts)
         likeness = compare(said, replies, answered.encode)
         similar[rung] = [Tally(each.similarity, 1) for each in likeness]
         report["rungs"][rung] |= _likeness(likeness, pairs, rng)

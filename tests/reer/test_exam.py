@@ -90,7 +90,7 @@ def test_rote_matches_to_the_letter_then_without_marks_then_the_nearest():
     assert [rote.reply for rote in matched[:2]] == ["One.", "Two."]
     assert [rote.how for rote in matched[:2]] == ["exact", "exact"]
     assert matched[2].how == "nearest" and matched[2].reply != "Three."
-    assert count_rote(said, asked) == {"exact": 2, "normalised": 0, "nearest": 1}
+    assert count_rote(matched) == {"exact": 2, "normalised": 0, "nearest": 1}
 
 
 def test_rote_passes_over_the_own_call_and_takes_the_next_with_the_same_question():
