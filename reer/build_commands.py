@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from reer.opening import check_place, commit_build
-from reer.options import ApiBase, Json, Model, fitting, run, scoring, warn_of_copies
+from reer.options import ApiBase, Budget, Json, Model, fitting, run, scoring, warn_of_copies
 from workbench import console
 
 app = typer.Typer()
@@ -25,7 +25,7 @@ def build(
     categories: Annotated[
         Path | None, typer.Option(help="Categories (TOML); default: categories.toml beside the pairs.")
     ] = None,
-    budget: Annotated[int, typer.Option(min=50, help="Tokens that the claims of one article may take.")] = 450,
+    budget: Budget = 600,
     git: Annotated[
         bool, typer.Option("--git", help="Commit the manual, in the repository around it or in one of its own.")
     ] = False,

@@ -1,11 +1,13 @@
 """The first draft of an article: the facts that save the most on other customers' replies, within a token budget.
 
-Each fact is stated by the one of its statements that is worth most per token. Facts that more than one call states come
-first. Facts that save nothing stay out, however true they are: an article has no room for what does not help.
+Each fact is stated by the one of its statements that is worth most, a token having its price where room is short. Facts
+that more than one call states come first. Facts that save nothing stay out, however true they are: an article has no
+room for what does not help.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -25,8 +27,11 @@ LONE_NATS = 2.0
 """What a fact that one call states must save on each of its witnesses: of those below, one in ten was a fact on the
 example bank, the rest was small talk with a number in it."""
 CANDIDATES = 3
-"""Statements of a fact that are tried, the shortest ones."""
-
+"""Statements of a fact that are tried."""
+PRICES = (0.0, 0.1, 0.2, 0.4, 0.8)
+"""What a token may cost, in nats: the less room there is, the shorter the words that a fact is given."""
+_POINTING = re.compile(r"(?:it|that|this|they|those|these|he|she)\b|[这那它他她]", re.IGNORECASE)
+"""How statements begin that need the one before."""
 
 VALUES = ("amount", "rate", "span", "date", "hour")
 """Kinds of slots that are a fact of their own when two calls agree on them."""
@@ -56,6 +61,11 @@ class Draft:
     crowded: int
     """Facts that save something and found no room."""
 
+    @property
+    def saved(self) -> float:
+        """Nats that the chosen statements save on their witnesses, each alone."""
+        return sum(chosen.worth.saved for chosen in self.chosen)
+
 
 def count_words(text: str) -> int:
     """A length for budgets that needs no tokenizer: about four thirds of a token a word, a Chinese character a word."""
@@ -74,14 +84,25 @@ async def draft_article(title: str, pairs: Sequence[Pair], scorer: Scorer, encod
     """
     statements = [statement for pair in pairs for statement in find_statements(pair)]
     facts = find_facts(statements, encode)
-    tried = {
-        statement.text: statement
-        for fact in facts
-        for statement in sorted(fact.statements, key=lambda each: len(each.text))[:CANDIDATES]
-    }
+    tried = {statement.text: statement for fact in facts for statement in candidates(fact)}
     witnesses = _witnesses(list(tried.values()), pairs, encode)
     worth = await measure(scorer, title, witnesses, {text: count_words(text) for text in tried})
-    return _fill([chosen for fact in facts for chosen in _statements_of(fact, worth)], budget)
+    drafts = [
+        _fill([each for fact in facts for each in _statements_of(fact, worth, price)], budget) for price in PRICES
+    ]
+    return max(drafts, key=lambda draft: draft.saved)
+
+
+def candidates(fact: Fact) -> list[Statement]:
+    """Statements that may word a fact: first such as name what they speak of, without numbers of their own case."""
+    said = [(each.pair.conversation, contents(each.slots)) for each in (*fact.statements, *fact.beside)]
+
+    def rank(statement: Statement) -> tuple[bool, int, int, int]:
+        others = frozenset().union(*(slots for call, slots in said if call != statement.pair.conversation))
+        own = contents(statement.slots)
+        return _POINTING.match(statement.text) is not None, len(own - others), -len(own & others), len(statement.text)
+
+    return sorted(fact.statements, key=rank)[:CANDIDATES]
 
 
 def _witnesses(statements: Sequence[Statement], pairs: Sequence[Pair], encode: Encode) -> dict[str, list[Pair]]:
@@ -95,11 +116,11 @@ def _witnesses(statements: Sequence[Statement], pairs: Sequence[Pair], encode: E
     return found
 
 
-def _statements_of(fact: Fact, worth: dict[str, Worth]) -> list[Chosen]:
+def _statements_of(fact: Fact, worth: dict[str, Worth], price: float) -> list[Chosen]:
     """The best statement of a fact, then the best of what other calls agree on and it does not say."""
     chosen: list[Chosen] = []
     rest: Fact | None = fact
-    while rest is not None and (best := _best(rest, worth)) is not None:
+    while rest is not None and (best := _best(rest, worth, price)) is not None:
         chosen.append(best)
         rest = _unsaid(fact, [each.statement for each in chosen])
     values = [{slot.content for slot in each.statement.slots if slot.kind in VALUES} for each in chosen]
@@ -110,16 +131,24 @@ def _unsaid(fact: Fact, said: Sequence[Statement]) -> Fact | None:
     """The part of a fact whose value stands in none of the statements, though two calls give it."""
     known = {slot.content for statement in said for slot in statement.slots}
     for content in dict.fromkeys(s.content for each in fact.statements for s in each.slots if s.kind in VALUES):
-        part = replace(fact, statements=tuple(each for each in fact.statements if content in contents(each.slots)))
+        part = _that_gives(content, fact)
         if content not in known and is_confirmed(part):
             return part
     return None
 
 
-def _best(fact: Fact, worth: dict[str, Worth]) -> Chosen | None:
-    """The statement of a fact that is worth most per token."""
+def _that_gives(content: tuple[str, str], fact: Fact) -> Fact:
+    """The part of a fact whose statements give a value."""
+    said, beside = (
+        tuple(each for each in group if content in contents(each.slots)) for group in (fact.statements, fact.beside)
+    )
+    return replace(fact, statements=said, beside=beside)
+
+
+def _best(fact: Fact, worth: dict[str, Worth], price: float) -> Chosen | None:
+    """The statement of a fact that is worth most when its tokens are paid for."""
     tried = [Chosen(fact, statement, worth[statement.text]) for statement in fact.statements if statement.text in worth]
-    return max(tried, key=lambda chosen: chosen.worth.per_token, default=None)
+    return max(tried, key=lambda chosen: chosen.worth.saved - price * chosen.worth.tokens, default=None)
 
 
 def is_confirmed(fact: Fact) -> bool:

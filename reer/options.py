@@ -35,6 +35,9 @@ Writer = Annotated[
 ]
 
 
+Budget = Annotated[int, typer.Option(min=50, help="Tokens that the claims of one article may take.")]
+
+
 @dataclass(frozen=True, slots=True)
 class Models:
     """The model that scores and the one that answers, as the options name them."""

@@ -101,15 +101,15 @@ class Proposer:
         return sorted(best, key=lambda proposal: -proposal.saved)
 
     def supersessions(self, article: Article) -> list[Edit]:
-        """Claims whose fact has a newer one by the dates of the calls: not a matter of likelihood, so never gated."""
+        """Claims in words that newer calls have outdated: not a matter of likelihood, so never gated."""
         edits = []
         for fact in self._facts:
             if fact.until is None:
                 continue
             heard = {cited_words(statement) for statement in fact.statements}
             for claim in article.current:
-                cited = _words_of(article, claim)
-                if cited and cited <= heard:
+                worded = article.source(claim.sources[0])
+                if (worded.pair, worded.quote) in heard:
                     reason = f"calls from {fact.until.isoformat()} on say otherwise"
                     edits.append(Edit("UPDATE", article.category, reason, (claim.id,), until=fact.until.isoformat()))
         return edits
@@ -173,7 +173,7 @@ class Proposer:
         scores = await self._scorer.score([item_of(pair, context_text(article)) for pair in self._pairs])
         worst = sorted(range(len(self._pairs)), key=lambda place: -scores[place].nll)
         ids = {self._pairs[place].id for place in worst[: max(1, round(WORST * len(worst)))]}
-        heard = {(source.pair, source.quote) for source in article.sources}
+        heard = {words for claim in article.current for words in _words_of(article, claim)}
         edits = []
         for fact in self._facts:
             stated = any(cited_words(statement) in heard for statement in fact.statements)

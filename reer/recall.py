@@ -1,7 +1,8 @@
 """What a manual knows of an answer key: facts recalled, and old ones that it still states. For measuring only.
 
-A line of a key is `{"id", "category", "value", "unit", "statement", "superseded": [{"value", "unit"}]}`. A value is
-recalled when a current claim of its category holds its slots, read with its unit, or its words where it has none.
+A line of a key is `{"id", "category", "value", "unit", "statement", "superseded": [{"value", "unit", "statement"}]}`.
+A value is recalled when a current claim of its category holds its slots, read with its unit, or its words where it has
+none. An old value counts where a claim holds it and speaks of the same thing: 5,000 euros may be a customer's own.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from workbench.jsonl import read_jsonl
 
 WORDS_SHARE = 0.8
 """Share of the words of a value that must stand in one claim."""
+SAME_THING_SHARE = 0.2
+"""Share of the words of an old statement, its values aside, that a claim has which speaks of the same thing."""
 
 
 def check_key(articles: Mapping[str, Article], path: Path) -> dict[str, Any]:
@@ -34,7 +37,10 @@ def check_key(articles: Mapping[str, Article], path: Path) -> dict[str, Any]:
             id_, article = str(fact["id"]), articles.get(str(fact["category"]))
             claims = [claim.text for claim in article.current] if article else []
             (recalled if stated(fact, claims) else missed).append(id_)
-            stale += [id_ for old in fact.get("superseded", []) if stated(old, claims)]
+            for old in fact.get("superseded", []):
+                words = _words(_without_slots(str(old.get("statement") or "")))
+                near = [claim for claim in claims if len(words & _words(claim)) >= SAME_THING_SHARE * len(words)]
+                stale += [id_] if stated(old, near) else []
         except (KeyError, TypeError) as exc:
             raise DataError(f"lacks {exc}; a fact has id, category and value", path=path, line=line) from exc
     total = len(recalled) + len(missed)
@@ -56,6 +62,12 @@ def _said(claim: str, wanted: frozenset[tuple[str, str]]) -> set[tuple[str, str]
     """What a claim says; where no unit is asked for, its numbers count without theirs."""
     said = contents(read_slots(claim))
     return set(said) | {(value, "") for value, _ in said if (value, "") in wanted}
+
+
+def _without_slots(text: str) -> str:
+    for slot in reversed(read_slots(text)):
+        text = f"{text[: slot.start]} {text[slot.end :]}"
+    return text
 
 
 def _words(text: str) -> set[str]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from reer.opening import open_to_commit
-from reer.options import ApiBase, Json, Manual, Model, Models, answering, fitting, run, scoring_beside, writing
+from reer.options import ApiBase, Budget, Json, Manual, Model, Models, answering, fitting, run, scoring_beside, writing
 from workbench import console
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def refine(
     edits: Annotated[
         int, typer.Option(min=1, help="Accepted edits of one article, at most; those before a stop count too.")
     ] = 6,
-    budget: Annotated[int, typer.Option(min=50, help="Tokens that the claims of one article may take.")] = 450,
+    budget: Budget = 600,
     answers: Annotated[
         str, typer.Option(help="Writes the answers that are compared: embedded, a chat model, or none.")
     ] = "embedded",

@@ -6,9 +6,12 @@ import pytest
 from lm.score_cache import ScoreCache
 from lm.scores import Scorer
 from reer.build import Tools, build_manual
+from reer.draft import candidates
+from reer.facts import find_facts
 from reer.manual import context_text
 from reer.recall import check_key
 from reer.shelf import load_manual
+from reer.statements import find_statements
 from tests.reer.builders import Reader, by_words, make_pair
 from workbench.errors import DataError, UsageError
 from workbench.jsonl import append_jsonl
@@ -111,3 +114,30 @@ def test_an_answer_key_counts_what_is_recalled_and_what_is_outdated(tmp_path):
     append_jsonl(key, {"id": "h"})
     with pytest.raises(DataError, match=r"key.jsonl:8: lacks 'category'"):
         check_key(load_manual(tmp_path / "m"), key)
+
+
+def test_a_number_of_a_customer_is_no_outdated_value(tmp_path):
+    build(tmp_path / "m")
+    key = tmp_path / "key.jsonl"
+    for id_, old in (("a", "A lost card costs 12 euros."), ("b", "The notice savings account pays out 12 euros.")):
+        append_jsonl(
+            key, {"id": id_, "category": "cards", "value": "1", "superseded": [{"value": "12", "statement": old}]}
+        )
+    assert check_key(load_manual(tmp_path / "m"), key)["outdated"] == ["a"]
+
+
+def test_a_fact_is_worded_without_the_numbers_of_one_case_and_without_pointing_back():
+    fact = find_facts(
+        [
+            statement
+            for pair in (
+                make_pair(1, "It costs 12 euros."),
+                make_pair(2, "A lost card costs 12 euros so with the 35 euros that is 47 euros for you."),
+                make_pair(3, "A lost card costs 12 euros to replace here."),
+            )
+            for statement in find_statements(pair)
+        ],
+        by_words,
+    )
+    words = [statement.text for each in fact for statement in candidates(each)]
+    assert words[0] == "A lost card costs 12 euros to replace here." and words[-1] == "It costs 12 euros."

@@ -96,11 +96,13 @@ def test_a_claim_ends_when_later_calls_say_otherwise():
     assert proposer.supersessions(apply_edit(article, edit)) == []
 
 
-def test_a_claim_that_newer_calls_confirm_does_not_end():
+def test_the_words_of_a_claim_decide_whether_it_ends_whoever_else_is_cited():
     proposer = Proposer(PAIRS, make_scorer(), by_words, budget=200)
     article = make_article((OLD, 31), (NEW, 32))
-    both = dataclasses.replace(article.claims[0], sources=("s1", "s2"))
-    assert proposer.supersessions(dataclasses.replace(article, claims=(both,))) == []
+    old, new = article.claims
+    old, new = dataclasses.replace(old, sources=("s1", "s2")), dataclasses.replace(new, sources=("s2", "s1"))
+    (edit,) = proposer.supersessions(dataclasses.replace(article, claims=(old, new)))
+    assert edit.removed == (old.id,)
 
 
 def test_proposals_depend_on_the_article_alone():
