@@ -57,7 +57,7 @@ class Draft:
     tokens: int
     """Of the chosen statements."""
     refused: int
-    """Facts that save nothing, or that one call states in words alone."""
+    """Facts that save nothing, or that one call states in words alone or beside others that do."""
     crowded: int
     """Facts that save something and found no room."""
 
@@ -171,15 +171,24 @@ def _helps(chosen: Chosen) -> bool:
 def _fill(facts: Sequence[Chosen], budget: int) -> Draft:
     """Take what calls confirm, then the rest, what is worth most per token first; what ended takes no room."""
     chosen: list[Chosen] = []
-    tokens = crowded = 0
+    tokens = crowded = told = 0
     ended = tuple(each for each in facts if each.fact.until is not None)
     current = [each for each in facts if each.fact.until is None]
     helpful = [each for each in current if _helps(each)]
     helpful.sort(key=lambda each: (not is_confirmed(each.fact), -each.worth.per_token))
     for each in helpful:
+        if _is_told(each, chosen):
+            told += 1
+            continue
         if tokens + each.worth.tokens > budget:
             crowded += 1
             continue
         chosen.append(each)
         tokens += each.worth.tokens
-    return Draft(tuple(chosen), ended, tokens, len(current) - len(helpful), crowded)
+    return Draft(tuple(chosen), ended, tokens, len(current) - len(helpful) + told, crowded)
+
+
+def _is_told(each: Chosen, chosen: Sequence[Chosen]) -> bool:
+    """Whether one call alone states it, and nothing but values that another statement gives already."""
+    own = {slot.content for slot in each.statement.slots if slot.kind in VALUES}
+    return bool(own) and not is_confirmed(each.fact) and any(own <= contents(c.statement.slots) for c in chosen)

@@ -38,7 +38,9 @@ _OPEN = ("document", "channel")
 def find_two_values(book: Book) -> Iterator[Fault]:
     """Two current claims about the same thing with different values."""
     for a, b in combinations(book.current, 2):
-        if (rivals := _rivals(a.own, b.own)) and _same_condition(a.own, b.own) and _about_one_thing(a, b):
+        if not (rivals := _rivals(a.own, b.own)) or _other_cases(a.own, b.own):
+            continue
+        if _same_condition(a.own, b.own) and _about_one_thing(a, b):
             here, there = rivals
             said = f"{here} here, {there} in {b.name}, about the same thing; end the one that is out of date"
             yield Fault(a.page, said, (a, b))
@@ -63,7 +65,7 @@ def find_not_current(book: Book) -> Iterator[Fault]:
             said = f"ended on {until}, but source {source.id!r} says it on {source.date}; move the date or the claim"
             yield Fault(old.page, said, (old,), about=f"{source.id} {source.date}")
         for told in book.current:
-            same = told.page is old.page and bool(_values(told.own)) and _agree(told.own, old.own)
+            same = told.page is old.page and bool(_values(old.own)) and _values(old.own) <= _values(told.own)
             if same and _alike(told, old) >= REVIVED:
                 said = f"says what {old.claim.id} said until {until}; remove it, or take {old.claim.id} back"
                 yield Fault(told.page, said, (told, old))
@@ -143,6 +145,15 @@ def _bounds(wording: Wording, kind: str, unit: str) -> set[str]:
     """How the values of a kind bound: a fee of 5 euros and a limit of 500 are no rivals."""
     slots = [slot for slot in wording.slots if slot.kind == kind and same_measure(slot)[1] == unit]
     return {bound_of(wording.text, slot) for slot in slots}
+
+
+def _other_cases(a: Wording, b: Wording) -> bool:
+    """Whether a value that both have bounds them differently: over 12 months one fee holds, in the last 12 another."""
+    return any(_bounds_of_value(a, value) != _bounds_of_value(b, value) for value in _values(a) & _values(b))
+
+
+def _bounds_of_value(wording: Wording, value: tuple[str, str, str]) -> set[str]:
+    return {bound_of(wording.text, slot) for slot in wording.slots if (slot.kind, *same_measure(slot)) == value}
 
 
 def _say(wording: Wording, kind: str, unit: str, values: set[str]) -> str:

@@ -17,7 +17,7 @@ from lm.encoder import Encode
 from lm.scores import Scorer
 from reer.citations import as_sentence, cite, cited_words
 from reer.claim_edits import Edit, apply_edit, article_tokens
-from reer.draft import count_words, is_checkable, is_confirmed
+from reer.draft import candidates, count_words, is_checkable, is_confirmed
 from reer.facts import Fact, find_facts
 from reer.gains import item_of
 from reer.manual import Article, Claim, Source, context_text
@@ -27,8 +27,6 @@ from reer.statements import Statement, find_statements
 from reer.witnesses import Witnesses
 
 WITNESSES = 3
-WORDINGS = 2
-"""Wordings of a fact that are tried, the shortest ones."""
 WORST = 0.5
 """Share of the replies, those with the greatest loss per token, whose statements are proposed."""
 ALIKE_COSINE = 0.6
@@ -144,7 +142,7 @@ class Proposer:
         edits = []
         for claim in article.current:
             fact = self._fact_of(article, claim)
-            for statement in _shortest(fact) if fact else ():
+            for statement in candidates(fact) if fact else ():
                 if len(as_sentence(statement)) < len(claim.text):
                     text, sources = _cited(article, fact, statement)
                     edits.append(Edit("UPDATE", article.category, "other words", (claim.id,), text, sources))
@@ -180,7 +178,7 @@ class Proposer:
             told = any(each.pair.id in ids for each in fact.statements)
             if fact.until is not None or stated or not told or not (is_confirmed(fact) or is_checkable(fact)):
                 continue
-            for statement in _shortest(fact):
+            for statement in candidates(fact):
                 text, sources = _cited(article, fact, statement)
                 removed = self._room(article, count_words(text), spare)
                 if removed is not None:
@@ -215,10 +213,6 @@ class Proposer:
     def _fact_of(self, article: Article, claim: Claim) -> Fact | None:
         cited = _words_of(article, claim)
         return next((fact for fact in self._facts if cited & {cited_words(each) for each in fact.statements}), None)
-
-
-def _shortest(fact: Fact) -> list[Statement]:
-    return sorted(fact.statements, key=lambda each: len(each.text))[:WORDINGS]
 
 
 def _words_of(article: Article, claim: Claim) -> set[tuple[str, str]]:
