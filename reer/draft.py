@@ -30,6 +30,8 @@ CANDIDATES = 3
 """Statements of a fact that are tried."""
 PRICES = (0.0, 0.1, 0.2, 0.4, 0.8)
 """What a token may cost, in nats: the less room there is, the shorter the words that a fact is given."""
+TOLD_WORDS = 0.5
+"""Share of the words of a lone statement that stand in another which says the same."""
 _POINTING = re.compile(r"(?:it|that|this|they|those|these|he|she)\b|[这那它他她]", re.IGNORECASE)
 """How statements begin that need the one before."""
 
@@ -122,17 +124,18 @@ def _statements_of(fact: Fact, worth: dict[str, Worth], price: float) -> list[Ch
     rest: Fact | None = fact
     while rest is not None and (best := _best(rest, worth, price)) is not None:
         chosen.append(best)
-        rest = _unsaid(fact, [each.statement for each in chosen])
+        rest = _unsaid(fact, [each.statement for each in chosen], worth)
     values = [{slot.content for slot in each.statement.slots if slot.kind in VALUES} for each in chosen]
     return [each for each, own in zip(chosen, values, strict=True) if not any(own < other for other in values)]
 
 
-def _unsaid(fact: Fact, said: Sequence[Statement]) -> Fact | None:
-    """The part of a fact whose value stands in none of the statements, though two calls give it."""
+def _unsaid(fact: Fact, said: Sequence[Statement], worth: dict[str, Worth]) -> Fact | None:
+    """The part of a fact whose value stands in none of the statements, though two calls give it and one was tried."""
     known = {slot.content for statement in said for slot in statement.slots}
     for content in dict.fromkeys(s.content for each in fact.statements for s in each.slots if s.kind in VALUES):
         part = _that_gives(content, fact)
-        if content not in known and is_confirmed(part):
+        tried = any(statement.text in worth for statement in part.statements)
+        if content not in known and tried and is_confirmed(part):
             return part
     return None
 
@@ -148,7 +151,8 @@ def _that_gives(content: tuple[str, str], fact: Fact) -> Fact:
 def _best(fact: Fact, worth: dict[str, Worth], price: float) -> Chosen | None:
     """The statement of a fact that is worth most when its tokens are paid for."""
     tried = [Chosen(fact, statement, worth[statement.text]) for statement in fact.statements if statement.text in worth]
-    return max(tried, key=lambda chosen: chosen.worth.saved - price * chosen.worth.tokens, default=None)
+    paid = {each.statement.text: each.worth.saved - price * each.worth.tokens for each in tried}
+    return max(tried, key=lambda each: (each.worth.saved > 0, paid[each.statement.text]), default=None)
 
 
 def is_confirmed(fact: Fact) -> bool:
@@ -189,6 +193,11 @@ def _fill(facts: Sequence[Chosen], budget: int) -> Draft:
 
 
 def _is_told(each: Chosen, chosen: Sequence[Chosen]) -> bool:
-    """Whether one call alone states it, and nothing but values that another statement gives already."""
-    own = {slot.content for slot in each.statement.slots if slot.kind in VALUES}
-    return bool(own) and not is_confirmed(each.fact) and any(own <= contents(c.statement.slots) for c in chosen)
+    """Whether one call alone states it, with nothing but values, and mostly words, of a statement that is chosen."""
+    own = {slot.content for slot in each.statement.slots if slot.kind != "count"}
+    words = set(tokenize(each.statement.text))
+    return not is_confirmed(each.fact) and any(
+        own <= contents(other.statement.slots)
+        and len(words & set(tokenize(other.statement.text))) >= TOLD_WORDS * len(words)
+        for other in chosen
+    )

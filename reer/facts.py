@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from lm.encoder import Encode
 from reer.slots import contents
 from reer.statements import Statement
-from reer.succession import SAME_COSINE, THINGS, find_ended, telling
+from reer.succession import SAME_COSINE, THINGS, Ended, find_ended, telling
 
 SAME_THING_COSINE = 0.5
 """The same where all that they share is a document or a channel, which many rules speak of."""
@@ -37,6 +37,8 @@ class Fact:
     """In the order of the pairs."""
     until: date | None = None
     """When a newer fact was first stated in its place."""
+    gone: frozenset[tuple[str, str]] = frozenset()
+    """Values and units that ended it."""
     beside: tuple[Statement, ...] = ()
     """Statements that confirm it beside a value that has ended; they give it no words."""
 
@@ -60,7 +62,7 @@ def find_facts(statements: Sequence[Statement], encode: Encode) -> list[Fact]:
     return [fact for group in _groups(statements, alike) for fact in _facts_of(group, statements, ended)]
 
 
-def _facts_of(group: Sequence[int], statements: Sequence[Statement], ended: Mapping[int, date]) -> Iterator[Fact]:
+def _facts_of(group: Sequence[int], statements: Sequence[Statement], ended: Mapping[int, Ended]) -> Iterator[Fact]:
     """What a group of statements says now, and what it said until when."""
     now = tuple(statements[member] for member in group if member not in ended)
     past = [member for member in group if member in ended]
@@ -68,8 +70,10 @@ def _facts_of(group: Sequence[int], statements: Sequence[Statement], ended: Mapp
         said = contents(slot for statement in now for slot in statement.slots)
         beside = tuple(statements[member] for member in past if said & contents(statements[member].slots))
         yield Fact(now, beside=beside)
-    for until in sorted({ended[member] for member in past}):
-        yield Fact(tuple(statements[member] for member in past if ended[member] == until), until)
+    for until in sorted({ended[member].until for member in past}):
+        then = [member for member in past if ended[member].until == until]
+        gone = frozenset().union(*(ended[member].contents for member in then))
+        yield Fact(tuple(statements[member] for member in then), until, gone)
 
 
 def _similarities(statements: Sequence[Statement], encode: Encode) -> NDArray[np.floating[Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import lru_cache
-from itertools import combinations
+from itertools import combinations, islice
 
 from reer.lint import Fault
 from reer.lint_book import Book, Told, Wording, likeness
@@ -61,7 +61,12 @@ def find_not_current(book: Book) -> Iterator[Fault]:
     ended = [told for told in book.told if told.claim.until is not None]
     for old in ended:
         until = str(old.claim.until)
-        for source in [source for source in old.sources if source.date and source.date > until][:1]:
+        said_again = (
+            source
+            for source, quote in zip(old.sources, old.quotes, strict=True)
+            if source.date and source.date > until and _values(old.own) <= _values(quote)
+        )
+        for source in islice(said_again, 1):
             said = f"ended on {until}, but source {source.id!r} says it on {source.date}; move the date or the claim"
             yield Fault(old.page, said, (old,), about=f"{source.id} {source.date}")
         for told in book.current:
@@ -148,12 +153,13 @@ def _bounds(wording: Wording, kind: str, unit: str) -> set[str]:
 
 
 def _other_cases(a: Wording, b: Wording) -> bool:
-    """Whether a value that both have bounds them differently: over 12 months one fee holds, in the last 12 another."""
-    return any(_bounds_of_value(a, value) != _bounds_of_value(b, value) for value in _values(a) & _values(b))
+    """Whether the one begins at a value and the other does not: over 12 months one fee, in the last 12 another."""
+    return any(_begins_at(a, value) != _begins_at(b, value) for value in _values(a) & _values(b))
 
 
-def _bounds_of_value(wording: Wording, value: tuple[str, str, str]) -> set[str]:
-    return {bound_of(wording.text, slot) for slot in wording.slots if (slot.kind, *same_measure(slot)) == value}
+def _begins_at(wording: Wording, value: tuple[str, str, str]) -> bool:
+    slots = [slot for slot in wording.slots if (slot.kind, *same_measure(slot)) == value]
+    return any(bound_of(wording.text, slot) == "least" for slot in slots)
 
 
 def _say(wording: Wording, kind: str, unit: str, values: set[str]) -> str:

@@ -99,15 +99,14 @@ class Proposer:
         return sorted(best, key=lambda proposal: -proposal.saved)
 
     def supersessions(self, article: Article) -> list[Edit]:
-        """Claims in words that newer calls have outdated: not a matter of likelihood, so never gated."""
+        """Claims with a value that newer calls have replaced: not a matter of likelihood, so never gated."""
         edits = []
         for fact in self._facts:
             if fact.until is None:
                 continue
             heard = {cited_words(statement) for statement in fact.statements}
             for claim in article.current:
-                worded = article.source(claim.sources[0])
-                if (worded.pair, worded.quote) in heard:
+                if heard & _words_of(article, claim) and fact.gone & contents(read_slots(claim.text)):
                     reason = f"calls from {fact.until.isoformat()} on say otherwise"
                     edits.append(Edit("UPDATE", article.category, reason, (claim.id,), until=fact.until.isoformat()))
         return edits
@@ -172,6 +171,7 @@ class Proposer:
         worst = sorted(range(len(self._pairs)), key=lambda place: -scores[place].nll)
         ids = {self._pairs[place].id for place in worst[: max(1, round(WORST * len(worst)))]}
         heard = {words for claim in article.current for words in _words_of(article, claim)}
+        heard |= {_first_words(article, claim) for claim in article.claims if claim.until}
         edits = []
         for fact in self._facts:
             stated = any(cited_words(statement) in heard for statement in fact.statements)
@@ -213,6 +213,11 @@ class Proposer:
     def _fact_of(self, article: Article, claim: Claim) -> Fact | None:
         cited = _words_of(article, claim)
         return next((fact for fact in self._facts if cited & {cited_words(each) for each in fact.statements}), None)
+
+
+def _first_words(article: Article, claim: Claim) -> tuple[str, str]:
+    source = article.source(claim.sources[0])
+    return source.pair, source.quote
 
 
 def _words_of(article: Article, claim: Claim) -> set[tuple[str, str]]:

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from reer.lint_book import stems
 from reer.manual import Article
 from reer.slots import contents, read_slots
 from workbench.errors import DataError
@@ -38,10 +39,10 @@ def check_key(articles: Mapping[str, Article], path: Path) -> dict[str, Any]:
             claims = [claim.text for claim in article.current] if article else []
             (recalled if stated(fact, claims) else missed).append(id_)
             for old in fact.get("superseded", []):
-                words = _words(_without_slots(str(old.get("statement") or "")))
-                near = [claim for claim in claims if len(words & _words(claim)) >= SAME_THING_SHARE * len(words)]
+                words = set(stems(str(old.get("statement") or "")))
+                near = [claim for claim in claims if len(words & set(stems(claim))) >= SAME_THING_SHARE * len(words)]
                 stale += [id_] if stated(old, near) else []
-        except (KeyError, TypeError) as exc:
+        except (AttributeError, KeyError, TypeError) as exc:
             raise DataError(f"lacks {exc}; a fact has id, category and value", path=path, line=line) from exc
     total = len(recalled) + len(missed)
     return {"facts": total, "recalled": len(recalled) / max(1, total), "missed": missed, "outdated": stale}
@@ -62,12 +63,6 @@ def _said(claim: str, wanted: frozenset[tuple[str, str]]) -> set[tuple[str, str]
     """What a claim says; where no unit is asked for, its numbers count without theirs."""
     said = contents(read_slots(claim))
     return set(said) | {(value, "") for value, _ in said if (value, "") in wanted}
-
-
-def _without_slots(text: str) -> str:
-    for slot in reversed(read_slots(text)):
-        text = f"{text[: slot.start]} {text[slot.end :]}"
-    return text
 
 
 def _words(text: str) -> set[str]:

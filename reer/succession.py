@@ -4,7 +4,7 @@ What is compared are values, not sentences: a sentence may give an old price bes
 speaks for one thing where its statements are alike; the same number elsewhere is another value.
 
     ended = find_ended(statements, alike)
-    ended[3]    # date(2025, 10, 1): since then calls say otherwise than statement 3
+    ended[3].until    # date(2025, 10, 1): since then calls say otherwise than statement 3
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ the odds are with those."""
 RIVAL_COSINE = 0.6
 """The same for an old value that several calls give; each must be most like the other, too. On the example bank two
 terms of different steps of one procedure came to 0.48."""
+NEAR = 0.02
+"""Of the values as alike as the most alike one, but for this, the first replaced the old one."""
 MIN_NEWER_CALLS = 2
 """Calls that must give the newer value: the numbers of a single case end no rule."""
 
@@ -43,13 +45,25 @@ Value = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
+class Ended:
+    """Why a statement is out of date."""
+
+    until: date
+    """Day of the first call that gives a newer value."""
+    contents: frozenset[tuple[str, str]]
+    """Values and units that were replaced."""
+
+
+@dataclass(frozen=True, slots=True)
 class _Given:
     """A value and the statements that give it of one thing."""
 
     value: Value
     members: tuple[int, ...]
     calls: frozenset[str]
-    days: tuple[date, ...]
+    first: date | None
+    last: date | None
+    """Days of its calls; None where one of them has no date."""
 
 
 def telling(statement: Statement) -> list[Slot]:
@@ -58,8 +72,8 @@ def telling(statement: Statement) -> list[Slot]:
     return measured or list(statement.slots)
 
 
-def find_ended(statements: Sequence[Statement], alike: NDArray[np.floating[Any]]) -> dict[int, date]:
-    """Positions of statements with a value that was replaced, and the day of the first call that gives the newer one.
+def find_ended(statements: Sequence[Statement], alike: NDArray[np.floating[Any]]) -> dict[int, Ended]:
+    """Statements, by position, with a value that was replaced.
 
     Args:
         statements: of one category.
@@ -70,19 +84,38 @@ def find_ended(statements: Sequence[Statement], alike: NDArray[np.floating[Any]]
     for a in range(len(given)):
         for b in range(a + 1, len(given)):
             likeness[a, b] = likeness[b, a] = _rivalry(given[a], given[b], statements, alike)
-    ended: dict[int, date] = {}
+    ended: dict[int, Ended] = {}
     for a, old in enumerate(given):
-        newer = [b for b, new in enumerate(given) if likeness[a, b] >= 0 and len(new.calls) >= MIN_NEWER_CALLS]
-        if not newer:
-            continue
-        b = max(newer, key=lambda place: float(likeness[a, place]))
-        mutual = int(np.argmax(likeness[b])) == a
-        bar = LONE_RIVAL_COSINE if len(old.calls) == 1 else RIVAL_COSINE
-        replaced = likeness[a, b] >= bar and (mutual or len(old.calls) == 1)
-        if replaced and old.days and given[b].days and max(old.days) < min(given[b].days):
-            for member in old.members:
-                ended[member] = min(given[b].days)
+        rivals = [b for b, new in enumerate(given) if likeness[a, b] >= 0 and len(new.calls) >= MIN_NEWER_CALLS]
+        nearest = max((likeness[a, b] for b in rivals), default=0.0) - NEAR
+        replacing = [b for b in rivals if likeness[a, b] >= nearest and _replaces(b, a, given, likeness)]
+        until = min((day for b in replacing if (day := given[b].first) is not None), default=None)
+        for member in old.members if until else ():
+            ended[member] = _joined(ended.get(member), until, old.value)
     return ended
+
+
+def _follows(new: _Given, old: _Given) -> bool:
+    """Whether all calls that give the one are later than all that give the other."""
+    return new.first is not None and old.last is not None and old.last < new.first
+
+
+def _replaces(b: int, a: int, given: Sequence[_Given], likeness: NDArray[np.float64]) -> bool:
+    """Whether a value is later, and said of the same thing."""
+    if not _follows(given[b], given[a]):
+        return False
+    if len(given[a].calls) == 1:
+        return bool(likeness[a, b] >= LONE_RIVAL_COSINE)
+    before = [likeness[b, c] for c, other in enumerate(given) if _follows(given[b], other)]
+    return bool(likeness[a, b] >= RIVAL_COSINE and likeness[a, b] >= max(before))
+
+
+def _joined(known: Ended | None, until: date, value: Value) -> Ended:
+    _, number, unit = value
+    return Ended(
+        min(until, known.until) if known else until,
+        (known.contents if known else frozenset()) | {(number, unit)},
+    )
 
 
 def _all_given(statements: Sequence[Statement], alike: NDArray[np.floating[Any]]) -> list[_Given]:
@@ -98,8 +131,10 @@ def _all_given(statements: Sequence[Statement], alike: NDArray[np.floating[Any]]
 
 def _of(value: Value, members: Sequence[int], statements: Sequence[Statement]) -> _Given:
     pairs = [statements[member].pair for member in members]
-    days = tuple(pair.date for pair in pairs if pair.date is not None)
-    return _Given(value, tuple(members), frozenset(pair.conversation for pair in pairs), days)
+    days = [pair.date for pair in pairs if pair.date is not None]
+    dated = len(days) == len(pairs)
+    calls = frozenset(pair.conversation for pair in pairs)
+    return _Given(value, tuple(members), calls, min(days) if dated else None, max(days) if dated else None)
 
 
 def _rivalry(a: _Given, b: _Given, statements: Sequence[Statement], alike: NDArray[np.floating[Any]]) -> float:

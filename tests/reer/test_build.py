@@ -119,7 +119,7 @@ def test_an_answer_key_counts_what_is_recalled_and_what_is_outdated(tmp_path):
 def test_a_number_of_a_customer_is_no_outdated_value(tmp_path):
     build(tmp_path / "m")
     key = tmp_path / "key.jsonl"
-    for id_, old in (("a", "A lost card costs 12 euros."), ("b", "The notice savings account pays out 12 euros.")):
+    for id_, old in (("a", "A lost card costs 12 euros."), ("b", "The notice for a savings account is 12 euros.")):
         append_jsonl(
             key, {"id": id_, "category": "cards", "value": "1", "superseded": [{"value": "12", "statement": old}]}
         )
@@ -132,7 +132,7 @@ def test_a_fact_is_worded_without_the_numbers_of_one_case_and_without_pointing_b
             statement
             for pair in (
                 make_pair(1, "It costs 12 euros."),
-                make_pair(2, "A lost card costs 12 euros so with the 35 euros that is 47 euros for you."),
+                make_pair(2, "A lost card costs 12 euros, so 47 euros."),
                 make_pair(3, "A lost card costs 12 euros to replace here."),
             )
             for statement in find_statements(pair)

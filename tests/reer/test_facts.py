@@ -50,7 +50,7 @@ def test_what_agrees_or_can_stand_together_ends_nothing():
 
 
 def test_without_dates_nothing_has_ended():
-    pairs = [make_pair(n, f"A lost debit card costs {n} euros.") for n in (9, 12)]
+    pairs = [make_pair(n, f"A lost debit card costs {9 if n == 1 else 12} euros.") for n in (1, 2, 3)]
     assert not any(fact.until for fact in facts_of(*pairs))
 
 

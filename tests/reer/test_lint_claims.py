@@ -80,6 +80,22 @@ def test_a_claim_that_says_the_same_otherwise_is_let_be(tmp_path, text, quote):
     assert rules_of(tmp_path, Said(text, (quote,)), Said(ROOM)) == set()
 
 
+def test_a_value_where_one_rule_begins_and_another_ends_parts_two_cases(tmp_path):
+    rest = "repaying the personal loan early costs"
+    cases = [
+        Said(f"With more than 12 months left, {rest} 1 percent."),
+        Said(f"In the last 12 months, {rest} 0.5 percent."),
+    ]
+    write_manual(tmp_path / "m", loans=cases)
+    assert found(tmp_path / "m") == []
+    card = "The lost debit card that we replace costs"
+    write_manual(
+        tmp_path / "n",
+        cards=[Said(f"{card} 9 euros, within 6 business days."), Said(f"{card} 12 euros, 6 business days.")],
+    )
+    assert found(tmp_path / "n") == [("two-values", ("c1", "c2"))]
+
+
 def test_one_product_and_slot_with_two_values(tmp_path):
     other = "For a lost debit card the replacement costs 9 euros."
     write_manual(tmp_path / "m", cards=[Said(CARD), Said(ROOM), Said(other)])

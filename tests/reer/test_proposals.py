@@ -45,7 +45,8 @@ def test_a_fact_of_badly_explained_replies_is_added_with_all_its_sources():
     assert fee.removed == () and {source.pair for source in fee.sources} == {"p1", "p2"}
 
 
-def test_what_the_article_states_or_once_stated_is_not_added():
+def test_what_the_article_states_or_once_stated_is_not_added(monkeypatch):
+    monkeypatch.setattr("reer.proposals.PER_KIND", 20)
     ended = apply_edit(make_article((FEE, 1)), Edit("UPDATE", "cards", "by hand", ("c1",), until="2026-03-01"))
     for article in (make_article((FEE, 1)), ended):
         assert FEE not in {edit.text for edit in edits(propose(article), "ADD")}
@@ -103,6 +104,8 @@ def test_the_words_of_a_claim_decide_whether_it_ends_whoever_else_is_cited():
     old, new = dataclasses.replace(old, sources=("s1", "s2")), dataclasses.replace(new, sources=("s2", "s1"))
     (edit,) = proposer.supersessions(dataclasses.replace(article, claims=(old, new)))
     assert edit.removed == (old.id,)
+    mended = dataclasses.replace(old, text="A card is renewed every 4 years.")
+    assert proposer.supersessions(dataclasses.replace(article, claims=(mended, new))) == []
 
 
 def test_proposals_depend_on_the_article_alone():

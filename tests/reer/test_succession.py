@@ -57,6 +57,32 @@ def test_cases_of_one_rule_differ_in_what_they_reckon():
         make_pair(
             n, "Of cash above 2,500 euros we take a share, so for 4,500 euros you pay 6 euros.", day=f"2026-0{n}-01"
         )
-        for n in (1, 2)
+        for n in (3, 4)
     ]
     assert ended(old, *new) == {}
+
+
+def test_a_price_that_changed_twice_ends_twice_in_any_order():
+    said = [
+        make_pair(n, f"The lost debit card costs {price} euros to replace.", day=f"{year}-0{n % 2 + 1}-01")
+        for n, (price, year) in enumerate([(9, 2024)] * 2 + [(12, 2025)] * 2 + [(15, 2026)] * 2, start=1)
+    ]
+    for order in (said, said[::-1], [said[4], said[0], said[2], said[5], said[3], said[1]]):
+        days = {text.split()[5]: str(until) for text, until in ended(*order).items()}
+        assert days == {"9": "2025-01-01", "12": "2026-01-01"}
+
+
+def test_a_sentence_with_two_old_values_ends_with_the_first_of_them():
+    both = "The lost debit card costs 9 euros to replace and the new card comes within 6 business days."
+    later = [make_pair(n, "The new card comes within 4 business days.", day=f"2026-0{n - 4}-01") for n in (5, 6)]
+    old = make_pair(1, both, day="2024-01-28")
+    assert ended(old, *NEW, *later)[both] == date(2025, 10, 1)
+    assert ended(old, *later, *NEW)[both] == date(2025, 10, 1)
+
+
+def test_a_call_without_a_date_may_be_the_newest():
+    old = [
+        make_pair(n, "The lost debit card costs 9 euros to replace.", day=day)
+        for n, day in ((1, "2024-01-28"), (4, None))
+    ]
+    assert ended(*old, *NEW) == {}
