@@ -1,8 +1,8 @@
 """The gate: an edit is let in when other customers' replies become likelier, by more than noise, and answers no worse.
 
 Every edit is judged on the replies of its category from calls that its words do not come from, so that copying a
-reply into a manual earns nothing by that reply. The two figures are paired, and calls are resampled, not replies.
-Nothing is let in that makes the article longer than its budget.
+reply into a manual earns nothing by that reply, and that did not choose it. The two figures are paired, and calls are
+resampled, not replies. Nothing is let in that makes the article longer than its budget.
 """
 
 from __future__ import annotations
@@ -57,8 +57,10 @@ class Gate:
     rng: Callable[[], np.random.Generator]
     """A fresh generator of the same seed each time: an edit's interval does not depend on the edits before it."""
 
-    async def judge(self, article: Article, edit: Edit, pairs: Sequence[Pair]) -> Verdict:
-        """Judge an edit of an article by the replies of its category.
+    async def judge(
+        self, article: Article, edit: Edit, pairs: Sequence[Pair], *, apart: frozenset[str] = frozenset()
+    ) -> Verdict:
+        """Judge an edit of an article by the replies of its category, but of the calls that chose the edit.
 
         Raises:
             ModelError: a model failed; nothing is decided then.
@@ -67,7 +69,7 @@ class Gate:
         before_tokens, after_tokens = article_tokens(article), article_tokens(after)
         if after_tokens > self.budget and after_tokens > before_tokens:
             return Verdict(False, f"{after_tokens} tokens, the budget is {self.budget}")
-        touched = edit.touches(article)
+        touched = edit.touches(article) | apart
         judges = [pair for pair in pairs if pair.conversation not in touched]
         calls = {pair.conversation for pair in judges}
         if len(calls) < MIN_CALLS:

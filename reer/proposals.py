@@ -1,8 +1,8 @@
 """Edits worth a trial: from replies that an article explains worst, from claims that say the same or earn nothing.
 
-Each kind looks at the article as it is and returns edits with what they save on their witnesses, the replies of
-other calls that it concerns most (`reer/witnesses.py`). That is a sieve, cheap and partial; whether an edit is let in,
-all replies of the category decide (`reer/gate.py`).
+Facts that many calls state are added. All other edits go through a sieve, cheap and partial: what they save on their
+witnesses, the replies of other calls that they concern most (`reer/witnesses.py`). Every other call is for the sieve;
+those that chose an edit have no say at the gate (`reer/gate.py`). The best of a hundred looks good to whoever chose it.
 """
 
 from __future__ import annotations
@@ -37,11 +37,13 @@ PER_KIND = 3
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """An edit, and what it saved on its witnesses."""
+    """An edit, and by what it was chosen."""
 
     edit: Edit
-    saved: float
-    """Nats over all witnesses."""
+    saved: float | None = None
+    """Nats over all witnesses; None where it did not go through the sieve."""
+    chosen_by: frozenset[str] = frozenset()
+    """Calls of the sieve that it went through."""
 
 
 class EditSource(Protocol):
@@ -74,29 +76,26 @@ class Proposer:
         self._budget = budget
         self._facts = find_facts([each for pair in pairs for each in find_statements(pair)], encode)
         self._witnesses = Witnesses(pairs, encode)
+        calls = list(dict.fromkeys(pair.conversation for pair in pairs))
+        self._sieve, self._judges = frozenset(calls[::2]), frozenset(calls[1::2])
 
     async def propose(self, article: Article) -> list[Proposal]:
-        """Edits that saved something on their witnesses, the best of each kind, most promising first.
+        """Additions, then edits that saved something on their witnesses, the best of each kind, most promising first.
 
         Raises:
             ModelError: the scorer failed.
         """
         drops = await self._screen(article, self._drops(article))
-        spare = sorted(drops, key=lambda proposal: -proposal.saved)
+        spare = sorted(drops, key=_cost)
         kinds = [
+            await self._screen(article, self._mergers(article)),  # before dropping either, which loses its sources
             drops,
             await self._screen(article, self._rewordings(article)),
-            await self._screen(article, self._mergers(article)),
-            await self._screen(article, await self._additions(article, spare)),
             *[await self._screen(article, edits) for edits in await self._others(article, spare)],
         ]
-        best = [
-            proposal
-            for kind in kinds
-            for proposal in sorted(kind, key=lambda proposal: -proposal.saved)[:PER_KIND]
-            if proposal.saved > 0
-        ]
-        return sorted(best, key=lambda proposal: -proposal.saved)
+        best = [each for kind in kinds for each in sorted(kind, key=_cost)[:PER_KIND] if _cost(each) < 0]
+        additions = (await self._additions(article, spare))[:PER_KIND]
+        return [*map(Proposal, additions), *sorted(best, key=_cost)]
 
     def supersessions(self, article: Article) -> list[Edit]:
         """Claims with a value that newer calls have replaced: not a matter of likelihood, so never gated."""
@@ -124,14 +123,14 @@ class Proposer:
         saved = np.zeros(len(edits))
         for owner, old, new in zip(owners, scores[: len(items)], scores[len(items) :], strict=True):
             saved[owner] += new.total - old.total
-        return [Proposal(edit, float(saved[place])) for place, edit in enumerate(edits)]
+        return [Proposal(edit, float(saved[place]), self._sieve) for place, edit in enumerate(edits)]
 
     def _concerned(self, article: Article, edit: Edit) -> list[Pair]:
-        """Replies most concerned by an edit, of calls other than those whose words go or come by it."""
+        """Replies of the sieve most concerned by an edit, but of the calls whose words go or come by it."""
         texts = [claim.text for claim in article.claims if claim.id in edit.removed]
         texts += [edit.text] if edit.text else []
         own = contents(slot for text in texts for slot in read_slots(text))
-        return self._witnesses.find(own, self._encode(texts), apart=edit.touches(article), n=WITNESSES)
+        return self._witnesses.find(own, self._encode(texts), apart=edit.touches(article) | self._judges, n=WITNESSES)
 
     def _drops(self, article: Article) -> list[Edit]:
         return [Edit("DELETE", article.category, "it earns nothing", (claim.id,)) for claim in article.current]
@@ -166,24 +165,26 @@ class Proposer:
         return edits
 
     async def _additions(self, article: Article, spare: Sequence[Proposal]) -> list[Edit]:
-        """Facts that the article lacks, of the replies that it explains worst; what earns least makes room."""
+        """Facts that the article lacks, of the replies that it explains worst, what most calls state first.
+
+        What earns least makes room.
+        """
         scores = await self._scorer.score([item_of(pair, context_text(article)) for pair in self._pairs])
         worst = sorted(range(len(self._pairs)), key=lambda place: -scores[place].nll)
         ids = {self._pairs[place].id for place in worst[: max(1, round(WORST * len(worst)))]}
         heard = {words for claim in article.current for words in _words_of(article, claim)}
         heard |= {_first_words(article, claim) for claim in article.claims if claim.until}
         edits = []
-        for fact in self._facts:
+        for fact in sorted(self._facts, key=lambda fact: -len(fact.conversations)):
             stated = any(cited_words(statement) in heard for statement in fact.statements)
             told = any(each.pair.id in ids for each in fact.statements)
             if fact.until is not None or stated or not told or not (is_confirmed(fact) or is_checkable(fact)):
                 continue
-            for statement in candidates(fact):
-                text, sources = _cited(article, fact, statement)
-                removed = self._room(article, count_words(text), spare)
-                if removed is not None:
-                    reason = "replies that say so are explained badly"
-                    edits.append(Edit("ADD", article.category, reason, removed, text, sources))
+            text, sources = _cited(article, fact, candidates(fact)[0])
+            removed = self._room(article, count_words(text), spare)
+            if removed is not None:
+                reason = f"{len(fact.conversations)} calls say so, and are explained badly"
+                edits.append(Edit("ADD", article.category, reason, removed, text, sources))
         return edits
 
     async def _others(self, article: Article, spare: Sequence[Proposal]) -> list[list[Edit]]:
@@ -213,6 +214,11 @@ class Proposer:
     def _fact_of(self, article: Article, claim: Claim) -> Fact | None:
         cited = _words_of(article, claim)
         return next((fact for fact in self._facts if cited & {cited_words(each) for each in fact.statements}), None)
+
+
+def _cost(proposal: Proposal) -> float:
+    """Nats that an edit cost its witnesses; below 0 where it saved some."""
+    return -(proposal.saved or 0.0)
 
 
 def _first_words(article: Article, claim: Claim) -> tuple[str, str]:

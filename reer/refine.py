@@ -122,7 +122,7 @@ async def _edit(article: Article, pairs: Sequence[Pair], proposer: Proposer, boo
             edit = proposal.edit
             if accepted == max_edits or not can_apply(article, edit) or _mark(article, edit) in refused:
                 continue
-            verdict = await gate.judge(article, edit, pairs)
+            verdict = await gate.judge(article, edit, pairs, apart=proposal.chosen_by)
             trial = Trial(edit, verdict, apply_edit(article, edit) if verdict.accepted else article)
             if verdict.accepted:
                 article = book.keep(article, trial)

@@ -36,14 +36,14 @@ def add(text: str = FEE, *calls: int) -> Edit:
     return Edit("ADD", "cards", "badly explained", (), text, heard_in(*(calls or (1,))))
 
 
-def judge(edit, pairs=(*PAIRS, *OTHERS), *, article=ARTICLE, answer=None, budget=100, tires=0.0):
+def judge(edit, pairs=(*PAIRS, *OTHERS), *, article=ARTICLE, answer=None, budget=100, tires=0.0, apart=frozenset()):
     """A verdict; `answer` is what is answered with the claim at hand, a function of the request or None."""
 
     async def work():
         road = Road(Scripted(answer)) if answer else None
         writer = Answers(road) if road else None
         gate = Gate(make_scorer(tires), writer, by_words, budget, lambda: np.random.default_rng(0))
-        return await gate.judge(article, edit, pairs)
+        return await gate.judge(article, edit, pairs, apart=apart)
 
     return anyio.run(work)
 
@@ -151,3 +151,9 @@ def test_replies_of_a_call_are_one_witness():
     pairs = [make_pair(1, "a", call="x"), make_pair(2, "b", call="y"), make_pair(3, "c", call="x")]
     sample = by_call([Tally(1, 2), Tally(3, 4), Tally(5, 6)], pairs)
     assert (sample.num.tolist(), sample.den.tolist()) == ([6, 3], [8, 4])
+
+
+def test_the_calls_that_chose_an_edit_do_not_judge_it():
+    assert judge(add(), apart=frozenset({"call2", "call6"})).pairs == ("p3", "p4", "p5", "p7")
+    few = judge(add(), apart=frozenset({"call2", "call3", "call4"}))
+    assert not few.accepted and few.why == f"only 3 calls to judge by, {MIN_CALLS} are needed"

@@ -78,7 +78,7 @@ def test_other_words_of_the_same_fact_are_proposed_where_they_are_shorter():
 def test_only_what_saves_something_goes_on_best_first_and_few_of_a_kind():
     article = make_article(*((f"Storks nest on chimney number {n}.", 40 + n) for n in range(1, 7)))
     proposals = propose(article)
-    saved = [proposal.saved for proposal in proposals]
+    saved = [proposal.saved for proposal in proposals if proposal.saved is not None]
     assert saved == sorted(saved, reverse=True) and min(saved) > 0
     assert len(edits(proposals, "DELETE")) == PER_KIND
 
@@ -119,3 +119,26 @@ def test_proposals_depend_on_the_article_alone():
 
     first, later = anyio.run(work)
     assert first == later
+
+
+def test_what_the_sieve_chose_is_not_judged_by_it_and_what_many_state_comes_first():
+    proposals = propose(make_article((TALK, 41), (BLOCK, 11)))
+    added = [each for each in proposals if each.edit.op == "ADD"]
+    assert proposals[: len(added)] == added and added[0].edit.text == FEE
+    assert all(each.saved is None and not each.chosen_by for each in added)
+    sieved = [each for each in proposals if each.edit.op != "ADD"]
+    calls = [pair.conversation for pair in PAIRS]
+    assert sieved and all(each.chosen_by == frozenset(calls[::2]) for each in sieved)
+
+
+def test_the_calls_that_judge_have_no_part_in_the_sieve():
+    article = make_article((FEE, 1), (BLOCK, 11), (TALK, 41))
+    mute = [
+        dataclasses.replace(pair, y="Good morning?") if place % 2 and pair.y.endswith("?") else pair
+        for place, pair in enumerate(PAIRS)
+    ]
+    before, after = (
+        {each.edit: each.saved for each in propose(article, pairs=pairs) if each.edit.op == "DELETE"}
+        for pairs in (PAIRS, mute)
+    )
+    assert before and before == after and mute != PAIRS
