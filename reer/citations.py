@@ -41,14 +41,14 @@ def one_line(text: str) -> str:
 
 
 def cited_words(statement: Statement) -> tuple[str, str]:
-    """The pair and the words that a source of the statement has: two sentences of one reply are two sources."""
+    """The `Source.words` of a source of the statement."""
     return statement.pair.id, one_line(statement.text)
 
 
 def _enter(statement: Statement, sources: dict[str, Source]) -> str:
     pair, words = statement.pair, cited_words(statement)
     for source in sources.values():
-        if (source.pair, source.quote) == words:
+        if source.words == words:
             return source.id
     id_ = free_id(sources)
     date = pair.date.isoformat() if pair.date else None

@@ -95,12 +95,12 @@ def _new_claim(article: Article, edit: Edit, heard: Sequence[Source], id_: str |
 def _entered(article: Article, sources: Sequence[Source]) -> tuple[Source, ...]:
     """Sources under ids that mean the same in the article."""
     taken = {source.id: source for source in article.sources}
-    known = {(source.pair, source.quote): source for source in article.sources}
+    known = {source.words: source for source in article.sources}
     entered = []
     for source in sources:
-        same = known.get((source.pair, source.quote))
+        same = known.get(source.words)
         if same is None:
             same = source if source.id not in taken else replace(source, id=free_id(taken))
-            taken[same.id] = known[same.pair, same.quote] = same
+            taken[same.id] = known[same.words] = same
         entered.append(same)
     return tuple({source.id: source for source in entered}.values())

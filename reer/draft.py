@@ -151,8 +151,11 @@ def _that_gives(content: tuple[str, str], fact: Fact) -> Fact:
 def _best(fact: Fact, worth: dict[str, Worth], price: float) -> Chosen | None:
     """The statement of a fact that is worth most when its tokens are paid for."""
     tried = [Chosen(fact, statement, worth[statement.text]) for statement in fact.statements if statement.text in worth]
-    paid = {each.statement.text: each.worth.saved - price * each.worth.tokens for each in tried}
-    return max(tried, key=lambda each: (each.worth.saved > 0, paid[each.statement.text]), default=None)
+
+    def value(each: Chosen) -> tuple[bool, float]:
+        return each.worth.saved > 0, each.worth.saved - price * each.worth.tokens
+
+    return max(tried, key=value, default=None)
 
 
 def is_confirmed(fact: Fact) -> bool:

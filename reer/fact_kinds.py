@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Literal, get_args
 
 from reer.lint_bounds import bound_of
-from reer.slots import Slot, read_slots
+from reer.slots import MONEY, Slot, read_slots
 
 FactKind = Literal["rule", "condition", "amount", "limit", "deadline", "document", "channel", "exception"]
 KINDS: tuple[FactKind, ...] = get_args(FactKind)
@@ -29,7 +29,7 @@ _LIMIT = re.compile(
 _CONDITION = re.compile(
     r"\b(?:if|when|whenever|provided|as long as|as soon as|in case|once)\b|如果|只要|若", re.IGNORECASE
 )
-_TIMES, _MONEY = ("span", "date", "hour"), ("amount", "rate")
+_TIMES = ("span", "date", "hour")
 
 
 def kind_of(text: str, slots: Sequence[Slot] | None = None) -> FactKind:
@@ -42,12 +42,12 @@ def kind_of(text: str, slots: Sequence[Slot] | None = None) -> FactKind:
     slots = read_slots(text) if slots is None else slots
     kinds = {slot.kind for slot in slots}
     timed = not kinds.isdisjoint(_TIMES)
-    counted = [slot for slot in slots if slot.kind in (*_MONEY, "count")]
+    counted = [slot for slot in slots if slot.kind in (*MONEY, "count")]
     limits = any(bound_of(text, slot) for slot in counted) or (bool(_LIMIT.search(text)) and not timed)
     signs: tuple[tuple[FactKind, bool], ...] = (
         ("exception", _EXCEPTION.search(text) is not None),
         ("limit", limits),
-        ("amount", not kinds.isdisjoint(_MONEY)),
+        ("amount", not kinds.isdisjoint(MONEY)),
         ("deadline", timed or _DEADLINE.search(text) is not None),
         ("document", "document" in kinds),
         ("channel", "channel" in kinds),

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lm.encoder import Encode
-from reer.slots import contents
+from reer.slots import THINGS, contents
 from reer.statements import Statement
-from reer.succession import SAME_COSINE, THINGS, Ended, find_ended, telling
+from reer.succession import SAME_COSINE, Ended, find_ended, telling
 
 SAME_THING_COSINE = 0.5
 """The same where all that they share is a document or a channel, which many rules speak of."""

@@ -17,7 +17,7 @@ from reer.folder import NO_ARTICLES, page_paths
 from reer.manual import Article, Claim, Source
 from reer.page import parse_article
 from reer.pairs import Loaded
-from reer.slots import Slot, read_slots
+from reer.slots import THINGS, Slot, read_slots
 from workbench.errors import DataError, UsageError
 from workbench.nearest import tokenize
 
@@ -146,7 +146,7 @@ def load_book(folder: Path, now: datetime, pairs: Loaded | None = None) -> Book:
 def stems(text: str) -> list[str]:
     """Words that say what a text is about, without endings; amounts, spans and the like are left out."""
     for slot in reversed(read_slots(text)):
-        if slot.kind not in ("document", "channel"):
+        if slot.kind not in THINGS:
             text = f"{text[: slot.start]} {text[slot.end :]}"
     words = [word for word in tokenize(text.replace("'", " ")) if len(word) > 1 or not word.isascii()]
     return [_stem(word) for word in words if word not in _SMALL]

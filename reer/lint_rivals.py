@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import lru_cache
-from itertools import combinations, islice
+from itertools import combinations
 
 from reer.lint import Fault
 from reer.lint_book import Book, Told, Wording, likeness
 from reer.lint_bounds import bound_of
 from reer.lint_values import same_measure
-from reer.slots import Slot
+from reer.slots import THINGS, Slot
 
 RIVAL, RIVAL_ELSEWHERE = 0.43, 0.65
 """How alike two claims with different values must be to be about the same thing, in one article and across."""
@@ -31,8 +31,6 @@ _CONDITION = re.compile(
     r"|new (?:customers?|clients?|accounts?)|for (?:all )?the others?)\b",
     re.IGNORECASE,
 )
-_OPEN = ("document", "channel")
-"""Kinds of which something may have several: a passport and a payslip."""
 
 
 def find_two_values(book: Book) -> Iterator[Fault]:
@@ -61,14 +59,12 @@ def find_not_current(book: Book) -> Iterator[Fault]:
     ended = [told for told in book.told if told.claim.until is not None]
     for old in ended:
         until = str(old.claim.until)
-        said_again = (
-            source
-            for source, quote in zip(old.sources, old.quotes, strict=True)
-            if source.date and source.date > until and _values(old.own) <= _values(quote)
-        )
-        for source in islice(said_again, 1):
+        for source, quote in zip(old.sources, old.quotes, strict=True):
+            if not (source.date and source.date > until and _values(old.own) <= _values(quote)):
+                continue
             said = f"ended on {until}, but source {source.id!r} says it on {source.date}; move the date or the claim"
             yield Fault(old.page, said, (old,), about=f"{source.id} {source.date}")
+            break
         for told in book.current:
             same = told.page is old.page and bool(_values(old.own)) and _values(old.own) <= _values(told.own)
             if same and _alike(told, old) >= REVIVED:
@@ -106,7 +102,7 @@ def _follows(new: Told, old: Told) -> bool:
 
 
 def _alike(a: Told, b: Told) -> float:
-    shared = {(source.pair, source.quote) for source in a.sources} & {(s.pair, s.quote) for s in b.sources}
+    shared = {source.words for source in a.sources} & {source.words for source in b.sources}
     return likeness(a.own, b.own) + (SAME_SOURCE if shared else 0.0)
 
 
@@ -117,7 +113,7 @@ def _values(wording: Wording) -> frozenset[tuple[str, str, str]]:
 
 @lru_cache(maxsize=10_000)
 def _read_values(slots: tuple[Slot, ...]) -> frozenset[tuple[str, str, str]]:
-    closed = [slot for slot in slots if slot.kind not in _OPEN]
+    closed = [slot for slot in slots if slot.kind not in THINGS]
     telling = [slot for slot in closed if slot.kind != "count"] or closed
     return frozenset((slot.kind, *same_measure(slot)) for slot in telling)
 

@@ -10,7 +10,7 @@ from reer.lint_values import same_measure
 from reer.manual import Source
 from reer.numerals import canonical, find_numbers
 from reer.pairs import Pair
-from reer.slots import Slot
+from reer.slots import THINGS, Slot
 
 SUPPORT = 0.25
 """Share of a claim's words that one of its sources must have when they share no value."""
@@ -78,7 +78,7 @@ def _supports(told: Told, quote: Wording) -> bool:
 
 def _is_heard(slot: Slot, heard: list[Slot], text: str) -> bool:
     """Whether sources have a value, in whatever unit: a wrong unit is another fault."""
-    if slot.kind in ("document", "channel"):
+    if slot.kind in THINGS:
         return all(word.rstrip("s") in text for word in slot.value.split() if len(word) > 3)
     numbers = {canonical(number.value) for number in find_numbers(text)}
     if slot.kind == "hour":

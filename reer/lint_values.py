@@ -12,7 +12,7 @@ from reer.lint import Fault
 from reer.lint_book import Book, Told
 from reer.lint_pages import instant_or_none
 from reer.numerals import canonical
-from reer.slots import Slot, read_slots
+from reer.slots import MONEY, Slot, read_slots
 
 _CURRENCIES = {
     "EUR": r"€|\beuros?\b|\bEUR\b",
@@ -153,7 +153,7 @@ def _unlike_period(told: Told) -> Iterator[Fault]:
             _period(quote.text, other)
             for quote in told.quotes
             for other in quote.slots
-            if other.content == slot.content and slot.kind in ("amount", "rate")
+            if other.content == slot.content and slot.kind in MONEY
         ]
         here = _period(told.text, slot)
         if not there or None in there or here in there or (here is None and _PERIODS.search(told.text)):

@@ -31,6 +31,11 @@ class Source:
     extra: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}), hash=False)
     """Keys of others, such as a title, kept as they are."""
 
+    @property
+    def words(self) -> tuple[str, str]:
+        """Its pair and quote: two sentences of one reply are two sources."""
+        return self.pair, self.quote
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:

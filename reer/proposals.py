@@ -173,7 +173,7 @@ class Proposer:
         worst = sorted(range(len(self._pairs)), key=lambda place: -scores[place].nll)
         ids = {self._pairs[place].id for place in worst[: max(1, round(WORST * len(worst)))]}
         heard = {words for claim in article.current for words in _words_of(article, claim)}
-        heard |= {_first_words(article, claim) for claim in article.claims if claim.until}
+        heard |= {article.source(claim.sources[0]).words for claim in article.claims if claim.until}
         edits = []
         for fact in sorted(self._facts, key=lambda fact: -len(fact.conversations)):
             stated = any(cited_words(statement) in heard for statement in fact.statements)
@@ -221,14 +221,9 @@ def _cost(proposal: Proposal) -> float:
     return -(proposal.saved or 0.0)
 
 
-def _first_words(article: Article, claim: Claim) -> tuple[str, str]:
-    source = article.source(claim.sources[0])
-    return source.pair, source.quote
-
-
 def _words_of(article: Article, claim: Claim) -> set[tuple[str, str]]:
-    """The pair and the words of each source of a claim."""
-    return {(source.pair, source.quote) for source in map(article.source, claim.sources)}
+    """What each source of a claim said."""
+    return {article.source(note).words for note in claim.sources}
 
 
 def _cited(article: Article, fact: Fact, statement: Statement) -> tuple[str, tuple[Source, ...]]:

@@ -19,6 +19,10 @@ from typing import Literal
 from reer.numerals import Number, canonical, find_numbers
 
 Kind = Literal["amount", "rate", "span", "date", "hour", "count", "document", "channel"]
+THINGS: frozenset[Kind] = frozenset({"document", "channel"})
+"""Kinds that are named, not valued, and of which there may be several: a passport and a payslip."""
+MONEY: frozenset[Kind] = frozenset({"amount", "rate"})
+"""Kinds that reckon money."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +84,8 @@ _CHANNELS = (
     "(?:in|at) (?:a|the|any|your) (?:branch|counter|notary)|by post|by e-?mail|by phone|(?:in|through|via|by) the app"
     "|online banking|video (?:call|identification)|hotline|in writing|in person"
 )
-_THINGS: tuple[tuple[Kind, str], ...] = (("document", _DOCUMENTS), ("channel", _CHANNELS))
-_THING = [(kind, re.compile(rf"\b(?:{pattern})s?\b", re.IGNORECASE)) for kind, pattern in _THINGS]
+_NAMED: tuple[tuple[Kind, str], ...] = (("document", _DOCUMENTS), ("channel", _CHANNELS))
+_THING = [(kind, re.compile(rf"\b(?:{pattern})s?\b", re.IGNORECASE)) for kind, pattern in _NAMED]
 
 
 def read_slots(text: str) -> tuple[Slot, ...]:

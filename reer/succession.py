@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reer.slots import Slot
+from reer.slots import MONEY, THINGS, Slot
 from reer.statements import Statement
 
 SAME_COSINE = 0.3
@@ -34,11 +34,8 @@ NEAR = 0.02
 MIN_NEWER_CALLS = 2
 """Calls that must give the newer value: the numbers of a single case end no rule."""
 
-THINGS = frozenset({"document", "channel"})
-"""Kinds of slots that are named, not valued: a passport may be asked for, and a payslip too."""
 _CASES = frozenset({"date", "hour", "count"})
 """Kinds of values that differ from case to case under one rule."""
-_MONEY = frozenset({"amount", "rate"})
 
 Value = tuple[str, str, str]
 """Kind, value and unit."""
@@ -80,10 +77,11 @@ def find_ended(statements: Sequence[Statement], alike: NDArray[np.floating[Any]]
         alike: how alike they are, shape (n, n).
     """
     given = _all_given(statements, alike)
+    values = [frozenset(_values(statement.slots)) for statement in statements]
     likeness = np.full((len(given), len(given)), -1.0)
     for a in range(len(given)):
         for b in range(a + 1, len(given)):
-            likeness[a, b] = likeness[b, a] = _rivalry(given[a], given[b], statements, alike)
+            likeness[a, b] = likeness[b, a] = _rivalry(given[a], given[b], values, alike)
     ended: dict[int, Ended] = {}
     for a, old in enumerate(given):
         rivals = [b for b, new in enumerate(given) if likeness[a, b] >= 0 and len(new.calls) >= MIN_NEWER_CALLS]
@@ -137,9 +135,10 @@ def _of(value: Value, members: Sequence[int], statements: Sequence[Statement]) -
     return _Given(value, tuple(members), calls, min(days) if dated else None, max(days) if dated else None)
 
 
-def _rivalry(a: _Given, b: _Given, statements: Sequence[Statement], alike: NDArray[np.floating[Any]]) -> float:
+def _rivalry(a: _Given, b: _Given, values: Sequence[frozenset[Value]], alike: NDArray[np.floating[Any]]) -> float:
     """How alike the statements of two values are that cannot both hold; below 0 where they can.
 
+    `values` are those of each statement.
     Statements that agree on one sum and differ in another differ in what they reckon, not in the rule.
     """
     (kind, _, unit), (other_kind, _, other_unit) = a.value, b.value
@@ -149,15 +148,15 @@ def _rivalry(a: _Given, b: _Given, statements: Sequence[Statement], alike: NDArr
         float(alike[one, other])
         for one in a.members
         for other in b.members
-        if not _reckons(kind, set(_values(statements[one].slots)) & set(_values(statements[other].slots)))
+        if not _reckons(kind, values[one] & values[other])
     ]
     return float(np.mean(compared)) if compared else -1.0
 
 
-def _reckons(kind: str, agreed: set[Value]) -> bool:
+def _reckons(kind: str, agreed: frozenset[Value]) -> bool:
     if kind in _CASES:
         return bool(agreed)
-    family = _MONEY if kind in _MONEY else {kind}
+    family = MONEY if kind in MONEY else {kind}
     return any(value[0] in family for value in agreed)
 
 

@@ -18,12 +18,11 @@ from typing import Any, Literal
 from lm.base import Reply, Request, to_messages
 from lm.road import Road
 from reer.fact_kinds import FactKind
-from reer.facts import THINGS
 from reer.gains import MAX_TURNS
 from reer.lint_book import share_in
 from reer.lint_conditions import lost_bounds
 from reer.pairs import Pair, conversation_text
-from reer.slots import Slot, contents, read_slots
+from reer.slots import THINGS, Slot, contents, read_slots
 from reer.statements import MIN_WORDS, Statement, sentences
 from reer.wording import PER, Fault, denies_otherwise, form_fault, loose_values, speaks_of_itself, value_fault
 from reer.writer import NO_TURN

@@ -14,10 +14,9 @@ import unicodedata
 from collections.abc import Iterator
 from typing import Literal
 
-from reer.facts import THINGS
 from reer.lint_bounds import Bound, bound_of
 from reer.lint_values import currencies, same_measure
-from reer.slots import Slot, contents, read_slots
+from reer.slots import THINGS, Slot, contents, read_slots
 
 Fault = Literal["markup", "question", "first-person", "value", "bound", "denial"]
 
